@@ -1,0 +1,5 @@
+"""`python -m sidecar` is `arrow-sidecar`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,97 @@
+"""Every error that can cross the wire: one exception, an open set of kinds, and JSON-RPC's code of each.
+
+    SidecarError            a request cannot be answered with a result; the line goes on
+    wire.FrameError         the bytes are no frame; the line ends (see `wire.framing`)
+
+`KINDS` is the catalogue; PROTOCOL.md repeats it in words and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+REQUEST_CANCELLED = -32800  # the Language Server Protocol's RequestCancelled
+REQUEST_FAILED = -32803  # the Language Server Protocol's RequestFailed: a valid request that could not be served
+
+KINDS = {
+    # the conversation
+    "invalid_request": INVALID_REQUEST,
+    "invalid_payload": INVALID_REQUEST,
+    "duplicate_id": INVALID_REQUEST,
+    "already_initialized": INVALID_REQUEST,
+    "unsupported_protocol": INVALID_REQUEST,
+    "method_not_found": METHOD_NOT_FOUND,
+    "invalid_params": INVALID_PARAMS,
+    "internal_error": INTERNAL_ERROR,
+    "cancelled": REQUEST_CANCELLED,
+    "shutting_down": REQUEST_FAILED,
+    "overloaded": REQUEST_FAILED,
+    "too_large": REQUEST_FAILED,
+    "memory_limit": REQUEST_FAILED,
+    # load
+    "source_missing": INVALID_PARAMS,
+    "source_conflict": INVALID_PARAMS,
+    "invalid_base64": INVALID_PARAMS,
+    "invalid_path": INVALID_PARAMS,
+    "path_not_allowed": REQUEST_FAILED,
+    "file_not_found": REQUEST_FAILED,
+    "not_a_file": REQUEST_FAILED,
+    "permission_denied": REQUEST_FAILED,
+    "read_failed": REQUEST_FAILED,
+    "file_changed": REQUEST_FAILED,
+    "empty_file": REQUEST_FAILED,
+    "unknown_format": REQUEST_FAILED,
+    "invalid_file": REQUEST_FAILED,
+    "unsupported_type": REQUEST_FAILED,
+    "lazy_unsupported": REQUEST_FAILED,
+    # tables and sessions
+    "unknown_session": REQUEST_FAILED,
+    "unknown_column": REQUEST_FAILED,
+    "unsortable_column": REQUEST_FAILED,
+    "invalid_range": INVALID_PARAMS,
+    "unencodable_column": REQUEST_FAILED,
+}
+"""Kind to JSON-RPC code. The set is open: a host treats a kind that it does not know as its code says."""
+
+
+class ErrorObject(Struct, omit_defaults=True):
+    """JSON-RPC's error: `data` always has `kind`, and the fields that a program needs to act."""
+
+    code: int
+    message: str
+    data: dict[str, Any]
+
+
+class SidecarError(Exception):
+    """A request that gets an error for an answer. `kind` is a key of `KINDS`; `data` names the culprit."""
+
+    def __init__(self, kind: str, message: str, **data: Any) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.data = data
+
+    @property
+    def code(self) -> int:
+        """JSON-RPC's code of the kind."""
+        return KINDS[self.kind]
+
+    def to_object(self) -> ErrorObject:
+        """The error as it stands in a response."""
+        return ErrorObject(self.code, self.message, {"kind": self.kind, **self.data})
+
+    def __repr__(self) -> str:
+        return f"SidecarError({self.kind!r}, {self.message!r}, {self.data!r})"
+
+
+class Cancelled(SidecarError):
+    """Raised inside a handler whose request was cancelled or whose process is stopping."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled", "the request was cancelled")

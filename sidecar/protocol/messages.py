@@ -1,0 +1,111 @@
+"""JSON-RPC 2.0 messages, as typed values and as frames.
+
+`parse` turns a frame into one message; what cannot be one is a `SidecarError` that the sender gets for an
+answer. A message is sent by `wire.framing.encode`, which takes these structs as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..wire.framing import Frame, Refused
+from ..wire.payload import InvalidPayload, attach
+from .errors import ErrorObject, SidecarError
+
+Id = int | str
+
+
+class Request(msgspec.Struct, tag_field="jsonrpc", tag="2.0"):
+    """A call that is answered exactly once."""
+
+    id: Id
+    method: str
+    params: dict[str, Any] = {}
+
+
+class Notification(msgspec.Struct, tag_field="jsonrpc", tag="2.0"):
+    """A message that is not answered."""
+
+    method: str
+    params: dict[str, Any] = {}
+
+
+class Result(msgspec.Struct, tag_field="jsonrpc", tag="2.0"):
+    """The answer to a request that was served."""
+
+    id: Id
+    result: Any
+
+
+class Failure(msgspec.Struct, tag_field="jsonrpc", tag="2.0"):
+    """The answer to a request that was not; `id` is null where the request had none that could be read."""
+
+    id: Id | None
+    error: ErrorObject
+
+
+Message = Request | Notification | Result | Failure
+
+
+class BadMessage(Exception):
+    """A frame that holds no message; `failure` is its answer."""
+
+    def __init__(self, id: Id | None, error: SidecarError) -> None:  # noqa: A002 - JSON-RPC's word
+        super().__init__(error.message)
+        self.failure = Failure(id, error.to_object())
+
+
+def parse(frame: Frame) -> Message:
+    """The message in `frame`, its payload attached. Raises `BadMessage`."""
+    header = frame.header
+    id = header.get("id")  # noqa: A001 - JSON-RPC's word
+    if not _is_id(id):
+        id = None  # noqa: A001
+    try:
+        _check(header, id)
+        if frame.refused is not None:
+            raise _refusal(frame)
+        attach(header, frame.descriptors, frame.buffers)
+        return _message(header, id)
+    except InvalidPayload as fault:
+        raise BadMessage(id, SidecarError("invalid_payload", str(fault), index=fault.index)) from None
+    except SidecarError as error:
+        raise BadMessage(id, error) from None
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def _check(header: dict[str, Any], id: Id | None) -> None:  # noqa: A002
+    if header.get("jsonrpc") != "2.0":
+        raise SidecarError("invalid_request", "the message must have the member \"jsonrpc\": \"2.0\"")
+    if id is None and "id" in header and "error" not in header:
+        raise SidecarError("invalid_request", f"id must be an integer or a string, not {header['id']!r}")
+
+
+def _message(header: dict[str, Any], id: Id | None) -> Message:  # noqa: A002
+    if "method" in header:
+        method, params = header["method"], header.get("params", {})
+        if not isinstance(method, str):
+            raise SidecarError("invalid_request", f"method must be a string, not {method!r}")
+        if not isinstance(params, dict):
+            raise SidecarError("invalid_request", f"params must be an object, not {type(params).__name__}")
+        return Notification(method, params) if id is None else Request(id, method, params)
+    if "error" in header:
+        try:
+            return Failure(id, msgspec.convert(header["error"], ErrorObject))
+        except msgspec.ValidationError as fault:
+            raise SidecarError("invalid_request", f"error is no JSON-RPC error: {fault}") from None
+    if "result" in header and id is not None:
+        return Result(id, header["result"])
+    raise SidecarError("invalid_request", "a message needs a method, or an id and a result or an error")
+
+
+def _refusal(frame: Frame) -> SidecarError:
+    size = sum(descriptor["size"] for descriptor in frame.descriptors)
+    if isinstance(frame.refused, Refused):
+        return SidecarError("overloaded", f"{frame.refused}; send it again when others are answered", bytes=size)
+    return SidecarError("memory_limit", f"no memory for a payload of {size} bytes", bytes=size)

@@ -1,0 +1,109 @@
+"""A method as the runtime sees it, and the parameters of those that belong to the conversation itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from ..version import PROTOCOL_MAJOR, PROTOCOL_VERSION
+from .errors import SidecarError
+
+
+class Context(Protocol):
+    """What a handler may ask of the call that it serves."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the answer was given already, by a cancel or because the process stops."""
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the call was cancelled. Long work calls it between pieces."""
+
+    def commit(self) -> None:
+        """Called right before an effect becomes visible: from here on the call cannot be cancelled."""
+
+    def progress(self, done: int, total: int | None, unit: str, message: str = "") -> None:
+        """Tell the host how far the work is. Also checks for cancellation. Sent at most 20 times a second."""
+
+
+def _never_cheap(_params: Any) -> bool:
+    return False
+
+
+class Method(NamedTuple):
+    """`handler(params, context)` takes a `params` struct and returns the result; it may raise `SidecarError`.
+
+    `is_cheap(params)` says that the handler answers within a fraction of a millisecond and never waits, so that
+    the thread which reads the wire may run it.
+    """
+
+    params: type[msgspec.Struct]
+    handler: Callable[[Any, Context], Any]
+    is_cheap: Callable[[Any], bool] = _never_cheap
+
+
+LANE_NAMES = ("session", "store", "comm", "stream")
+
+
+def lane(params: dict[str, Any]) -> str | None:
+    """What the request works on. Requests with the same lane are served in order of arrival."""
+    for name in LANE_NAMES:
+        value = params.get(name)
+        if isinstance(value, str):
+            return value
+    return None
+
+
+def convert(params: dict[str, Any], to: type[msgspec.Struct]) -> Any:
+    """`params` as the method's struct. Raises `invalid_params`, whose message says where (`$.start`)."""
+    try:
+        return msgspec.convert(params, to)
+    except msgspec.ValidationError as fault:
+        raise SidecarError("invalid_params", f"{fault}".replace("`$", "`params"), expected=_fields(to)) from None
+
+
+def _fields(struct: type[msgspec.Struct]) -> list[str]:
+    return list(struct.__struct_encode_fields__)
+
+
+class HostInfo(msgspec.Struct):
+    """Who calls; for the log only."""
+
+    name: str = ""
+    version: str = ""
+
+
+class HostLimits(msgspec.Struct):
+    """The largest frame that the host takes, in bytes."""
+
+    max_header_bytes: int | None = None
+    max_payload_bytes: int | None = None
+
+
+class InitializeParams(msgspec.Struct):
+    """The host's answer to hello. Members that are not known are ignored."""
+
+    protocol_version: str
+    host: HostInfo = msgspec.field(default_factory=HostInfo)
+    limits: HostLimits = msgspec.field(default_factory=HostLimits)
+    allow_paths: list[str] | None = None
+    debug: bool = False
+
+
+def check_version(host_version: str) -> None:
+    """Raise `unsupported_protocol` unless the host speaks this major version."""
+    try:
+        host_major = int(host_version.partition(".")[0])
+    except ValueError:
+        raise SidecarError("invalid_params", f"protocol_version {host_version!r} is no version") from None
+    if host_major != PROTOCOL_MAJOR:
+        upgrade = "host" if host_major < PROTOCOL_MAJOR else "sidecar"
+        raise SidecarError(
+            "unsupported_protocol",
+            f"the host speaks protocol {host_version}, the sidecar {PROTOCOL_VERSION}: upgrade the {upgrade}",
+            host_version=host_version,
+            sidecar_version=PROTOCOL_VERSION,
+            upgrade=upgrade,
+        )

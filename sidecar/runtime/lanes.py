@@ -1,0 +1,65 @@
+"""Where handlers run: in order within a lane, side by side across lanes, on threads made as they are needed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Lock, Thread
+
+Task = Callable[[], None]
+
+MAX_THREADS = 64
+"""Threads are cheap and mostly wait for native code; this bounds them all the same. Work beyond it queues."""
+
+
+class Lanes:
+    """A task must not raise. Only one thread may submit: then an idle lane stays idle while that thread works."""
+
+    def __init__(self, max_threads: int = MAX_THREADS) -> None:
+        self._lock = Lock()
+        self._max_threads = max_threads
+        self._waiting: dict[str, deque[Task]] = {}  # a lane is here while one of its tasks is ready or running
+        self._ready: SimpleQueue[tuple[str | None, Task]] = SimpleQueue()
+        self._threads = 0
+        self._free = 0  # threads that wait, less the tasks that are ready
+
+    def is_idle(self, lane: str | None) -> bool:
+        """Whether nothing of this lane is queued or running."""
+        return lane is None or lane not in self._waiting
+
+    def submit(self, lane: str | None, task: Task) -> None:
+        """Run `task` soon; after every earlier task of the same lane."""
+        with self._lock:
+            if lane is not None:
+                waiting = self._waiting.get(lane)
+                if waiting is not None:
+                    waiting.append(task)
+                    return
+                self._waiting[lane] = deque()
+            self._dispatch(lane, task)
+
+    def _dispatch(self, lane: str | None, task: Task) -> None:
+        self._ready.put((lane, task))
+        if self._free > 0 or self._threads == self._max_threads:
+            self._free -= 1
+            return
+        self._threads += 1
+        Thread(target=self._run, name=f"lane-{self._threads}", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            lane, task = self._ready.get()
+            task()
+            del task  # or an idle thread would keep the last request's payload alive
+            with self._lock:
+                self._free += 1
+                if lane is not None:
+                    self._next(lane)
+
+    def _next(self, lane: str) -> None:
+        waiting = self._waiting[lane]
+        if waiting:
+            self._dispatch(lane, waiting.popleft())
+        else:
+            del self._waiting[lane]

@@ -1,0 +1,1 @@
+"""One module a noun: state and handlers. Nothing here knows of frames or threads."""

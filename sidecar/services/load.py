@@ -1,0 +1,218 @@
+"""load: a table from exactly one source becomes a session."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal
+from uuid import uuid4
+
+import pyarrow as pa
+from msgspec import Struct
+
+from ..protocol.errors import SidecarError
+from ..protocol.methods import Context
+from ..wire.payload import Payload
+from . import readers
+from .formats import Format, detect
+from .lazy import FileGuard, LazyTable
+from .paths import PathPolicy
+from .sessions import Claim, Column, Session, Sessions
+from .source import Source
+from .table import EagerTable, Table
+
+INLINE = "<inline>"
+SOURCES = ("path", "arrow_ipc", "parquet", "arrow_ipc_b64", "parquet_b64")
+
+
+class LoadParams(Struct, forbid_unknown_fields=True):
+    """Exactly one source; `session` is minted where none is given; `format` overrules what the content says."""
+
+    path: str | None = None
+    arrow_ipc: Payload | None = None
+    parquet: Payload | None = None
+    arrow_ipc_b64: str | None = None
+    parquet_b64: str | None = None
+    label: str | None = None
+    session: str | None = None
+    mode: Literal["eager", "lazy"] = "eager"
+    format: Format | None = None
+
+
+class LoadResult(Struct):
+    """`rows` and `columns` of the table; `source` is the parameter that it came by, `bytes` the memory it takes."""
+
+    session: str
+    path: str
+    filename: str
+    rows: int
+    columns: list[Column]
+    source: str
+    format: str
+    mode: str
+    bytes: int
+    warnings: list[str]
+
+
+class Load:
+    """The method `load`."""
+
+    def __init__(self, sessions: Sessions, paths: PathPolicy) -> None:
+        self._sessions = sessions
+        self._paths = paths
+
+    def load(self, params: LoadParams, context: Context) -> LoadResult:
+        """Read the table, then put it in place of the session's old one in a single step.
+
+        Whatever goes wrong before that step leaves the old session as it was and makes no new one.
+        """
+        kind, value = _only_source(params)
+        label = params.label or (value if kind == "path" else INLINE)
+        warnings: list[str] = []
+        source = self._open(kind, value)
+        format_ = params.format or detect(source, warnings)
+        _check_kind(source, kind, format_)
+        with self._sessions.claim(label) as claim:
+            table = self._read(source, format_, params.mode, claim, context, warnings)
+            session = Session(
+                id=params.session or uuid4().hex,
+                path=label,
+                filename=_filename(kind, value, params.label),
+                source=kind,
+                format=format_,
+                mode=params.mode,
+                table=table,
+                warnings=warnings,
+            )
+            context.commit()
+            self._sessions.put(session)
+        return _result(session)
+
+    def _open(self, kind: str, value: Any) -> Source:
+        if kind == "path":
+            return Source.from_path(self._paths.resolve(value))
+        if isinstance(value, Payload):
+            return Source.from_payload(kind, value)
+        return Source.from_base64(kind, value)
+
+    def _read(
+        self, source: Source, format_: Format, mode: str, claim: Claim, context: Context, warnings: list[str]
+    ) -> Table:
+        if mode == "lazy":
+            return open_lazy(source, format_)
+        table = EagerTable(_unique_names(readers.read(source, format_, claim, context), warnings))
+        claim.grow_to(table.bytes)
+        return table
+
+
+def open_lazy(source: Source, format_: Format) -> LazyTable:
+    """The file as a table of pieces. Raises `lazy_unsupported` for a format that has none."""
+    guard = FileGuard(source.path) if source.path is not None else None
+    try:
+        if format_ == "parquet":
+            return _lazy_parquet(source, guard)
+        if format_ == "arrow_file":
+            return _lazy_arrow_file(source, guard)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as fault:
+        raise source.invalid(fault, format_) from None
+    raise SidecarError(
+        "lazy_unsupported",
+        f"{format_} cannot be read in pieces: load it with mode eager, or as parquet or arrow_file",
+        format=format_,
+        formats=["parquet", "arrow_file"],
+    )
+
+
+def _lazy_parquet(source: Source, guard: FileGuard | None) -> LazyTable:
+    file = readers.open_parquet(source)
+    metadata = file.metadata
+    schema = _lazy_schema(file.schema_arrow)
+
+    def read(piece: int, columns: Any) -> pa.Table:
+        if guard is not None:
+            guard.check()
+        names = [schema.field(column).name for column in columns]
+        return readers.plain(file.read_row_group(piece, columns=names)).select(names)
+
+    return LazyTable(schema, [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)], read)
+
+
+def _lazy_arrow_file(source: Source, guard: FileGuard | None) -> LazyTable:
+    reader = pa.ipc.open_file(source.open())
+    schema = _lazy_schema(reader.schema)
+
+    def read(piece: int, columns: Any) -> pa.Table:
+        if guard is not None:
+            guard.check()
+        return readers.plain(pa.Table.from_batches([reader.get_batch(piece)]).select(list(columns)))
+
+    rows = [reader.get_batch(i).num_rows for i in range(reader.num_record_batches)]
+    return LazyTable(schema, rows, read)
+
+
+def _lazy_schema(schema: pa.Schema) -> pa.Schema:
+    if len({*schema.names}) != len(schema.names):
+        raise SidecarError("lazy_unsupported", "two columns have the same name: load it with mode eager")
+    return pa.schema([field.with_type(readers.plain_type(field.type)) for field in schema], schema.metadata)
+
+
+def _only_source(params: LoadParams) -> tuple[str, Any]:
+    given = [name for name in SOURCES if getattr(params, name) is not None]
+    if not given:
+        raise SidecarError("source_missing", f"give exactly one of {', '.join(SOURCES)}", sources=list(SOURCES))
+    if len(given) > 1:
+        raise SidecarError("source_conflict", f"give one of {' and '.join(given)}, not all", sources=given)
+    return given[0], getattr(params, given[0])
+
+
+_KINDS: dict[str, frozenset[Format]] = {
+    "arrow_ipc": frozenset({"arrow_file", "arrow_stream"}),
+    "parquet": frozenset({"parquet"}),
+}
+
+
+def _check_kind(source: Source, kind: str, format_: Format) -> None:
+    """Bytes must be what their parameter says."""
+    if source.size == 0:
+        raise SidecarError("empty_file", f"{source.name} is empty", source=kind, path=source.path)
+    accepted = _KINDS.get(kind.removesuffix("_b64"))
+    if accepted is not None and format_ not in accepted:
+        raise source.invalid(f"the content is {format_}", kind.removesuffix("_b64"))
+
+
+def _filename(kind: str, value: Any, label: str | None) -> str:
+    if kind == "path":
+        return os.path.basename(value)
+    return os.path.basename(label) if label else INLINE
+
+
+def _unique_names(table: pa.Table, warnings: list[str]) -> pa.Table:
+    """A column is addressed by its name, so of two with one name the second is renamed, and said to be."""
+    taken = {*table.column_names}
+    names: list[str] = []
+    seen: set[str] = set()
+    for name in table.column_names:
+        new, count = name, 2
+        while new in seen or (new != name and new in taken):
+            new, count = f"{name}_{count}", count + 1
+        if new != name:
+            warnings.append(f"a second column named {name!r} is called {new!r}")
+        seen.add(new)
+        names.append(new)
+    return table.rename_columns(names) if len(taken) < len(names) else table
+
+
+def _result(session: Session) -> LoadResult:
+    return LoadResult(
+        session.id,
+        session.path,
+        session.filename,
+        session.table.rows,
+        session.columns(),
+        session.source,
+        session.format,
+        session.mode,
+        session.table.bytes,
+        session.warnings,
+    )
+
+

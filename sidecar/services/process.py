@@ -1,0 +1,103 @@
+"""process: what the sidecar says of itself."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any
+
+from msgspec import Struct
+
+from ..protocol.methods import Context, InitializeParams
+from ..version import PROTOCOL_VERSION, VERSION
+from ..wire.payload import find
+from .paths import PathPolicy
+from .sessions import ListParams, Sessions
+
+
+SMALL_BYTES = 64 * 1024
+
+
+class InitializeResult(Struct):
+    """What is in force from here on; `allow_paths` holds one list a restriction."""
+
+    protocol_version: str
+    version: str
+    allow_paths: list[list[str]]
+
+
+class PingParams(Struct, forbid_unknown_fields=True):
+    """Any value, payloads of every type included."""
+
+    data: Any = None
+
+
+class PingResult(Struct):
+    """The same value."""
+
+    data: Any
+
+
+class StatsParams(Struct, forbid_unknown_fields=True):
+    """`stats` takes none."""
+
+
+class StatsResult(Struct):
+    """`uptime_s` since the start, `rss_bytes` the memory of the process as the system counts it (null where it does
+    not tell), `arrow_bytes` what Arrow has allocated, `session_bytes` what sessions and loads take."""
+
+    uptime_s: float
+    pid: int
+    threads: int
+    sessions: int
+    rss_bytes: int | None
+    arrow_bytes: int
+    session_bytes: int
+
+
+class Process:
+    """The methods without a noun."""
+
+    def __init__(self, sessions: Sessions, paths: PathPolicy) -> None:
+        self._sessions = sessions
+        self._paths = paths
+        self._started = time.monotonic()
+
+    def initialize(self, params: InitializeParams, _context: Context) -> InitializeResult:
+        """`initialize`: the host's part of the greeting. The runtime has checked the version."""
+        if params.allow_paths is not None:
+            self._paths.restrict(params.allow_paths)
+        return InitializeResult(PROTOCOL_VERSION, VERSION, self._paths.describe())
+
+    def ping(self, params: PingParams, _context: Context) -> PingResult:
+        """`ping`: answers with what it got."""
+        return PingResult(params.data)
+
+    def is_small(self, params: PingParams) -> bool:
+        """Whether the answer is small: a large one waits for the host to read, which the reading thread must not."""
+        return not any(payload.size > SMALL_BYTES for _, payload in find(params.data))
+
+    def stats(self, _params: StatsParams, context: Context) -> StatsResult:
+        """`stats` of the process."""
+        import pyarrow as pa
+
+        sessions = self._sessions.list_sessions(ListParams(), context)
+        return StatsResult(
+            uptime_s=time.monotonic() - self._started,
+            pid=os.getpid(),
+            threads=threading.active_count(),
+            sessions=len(sessions.sessions),
+            rss_bytes=_rss_bytes(),
+            arrow_bytes=pa.total_allocated_bytes(),
+            session_bytes=sessions.bytes,
+        )
+
+
+def _rss_bytes() -> int | None:
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            pages = int(file.read().split()[1])
+    except OSError:  # not Linux
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,91 @@
+"""Where the bytes of a load come from: a file, or a payload of the message."""
+
+from __future__ import annotations
+
+import binascii
+import os
+from base64 import b64decode
+from typing import Any
+
+import pyarrow as pa
+
+from ..protocol.errors import SidecarError
+from ..protocol.methods import Context
+from ..wire.payload import Payload
+
+READ_BYTES = 8 * 1024 * 1024
+"""A file is read in steps of this size, each with a look at cancellation."""
+
+
+class Source:
+    """Bytes with a name. `kind` is the parameter that they came by; `path` is None unless that is `path`."""
+
+    def __init__(self, kind: str, name: str, path: str | None, data: pa.Buffer | None) -> None:
+        self.kind = kind
+        self.name = name
+        self.path = path
+        self._data = data
+        self.size: int = os.path.getsize(path) if path is not None else data.size  # type: ignore[union-attr]
+
+    @classmethod
+    def from_path(cls, path: str) -> Source:
+        """A file whose path is resolved and allowed."""
+        return cls("path", path, path, None)
+
+    @classmethod
+    def from_payload(cls, kind: str, payload: Payload) -> Source:
+        """A binary value, used where it lies."""
+        return cls(kind, kind, None, pa.py_buffer(payload.data))
+
+    @classmethod
+    def from_base64(cls, kind: str, text: str) -> Source:
+        """Standard base64 with padding. Raises `invalid_base64`."""
+        try:
+            return cls(kind, kind, None, pa.py_buffer(b64decode(text, validate=True)))
+        except (binascii.Error, ValueError) as fault:
+            raise SidecarError("invalid_base64", f"{kind} is no base64: {fault}", field=kind) from None
+
+    def open(self) -> pa.NativeFile:
+        """A file to read from at will. Raises `read_failed`."""
+        if self.path is None:
+            return pa.BufferReader(self._data)
+        try:
+            return pa.OSFile(self.path, "rb")
+        except OSError as fault:
+            raise self.read_failed(fault) from None
+
+    def head(self, size: int) -> bytes:
+        """The first bytes."""
+        with self.open() as file:
+            return bytes(file.read(size))
+
+    def buffer(self, context: Context) -> pa.Buffer:
+        """All bytes in memory, with progress."""
+        if self._data is not None:
+            return self._data
+        with self.open() as file:
+            buffer = pa.allocate_buffer(self.size)
+            view = memoryview(buffer)
+            done = 0
+            while done < self.size:
+                count = self._read_into(file, view[done : done + READ_BYTES])
+                if not count:
+                    raise self.invalid("the file became shorter while it was read")
+                done += count
+                context.progress(done, self.size, "bytes")
+        return buffer
+
+    def invalid(self, reason: Any, format: str | None = None) -> SidecarError:  # noqa: A002 - the wire's word
+        """The error for content that cannot be read as what it is."""
+        what = f"{self.name} is no valid {format}" if format else self.name
+        return SidecarError("invalid_file", f"{what}: {reason}", source=self.kind, path=self.path, format=format)
+
+    def read_failed(self, fault: OSError) -> SidecarError:
+        """The error for a file that the system does not give."""
+        return SidecarError("read_failed", f"{self.name}: {fault.strerror or fault}", source=self.kind, path=self.path)
+
+    def _read_into(self, file: pa.NativeFile, view: memoryview) -> int:
+        try:
+            return int(file.readinto(view))
+        except OSError as fault:
+            raise self.read_failed(fault) from None

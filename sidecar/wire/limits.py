@@ -1,0 +1,19 @@
+"""How big a frame may be. Checked before memory is taken, and announced in `hello`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+class Limits(NamedTuple):
+    """The largest header and payload that one side accepts in a frame, in bytes.
+
+    `max_header_bytes` bounds the `int32` size prefix; `max_payload_bytes` bounds the sum of the sizes that the
+    header lists, without padding.
+    """
+
+    max_header_bytes: int = 16 * MIB
+    max_payload_bytes: int = 2 * GIB
