@@ -127,7 +127,7 @@ class Conversation:
 
     def cancel_all(self) -> list[Answer]:
         """Cancel every call that can be."""
-        answers = [self._cancel(id) for id in list(self.open)]  # noqa: A001 - JSON-RPC's word
+        answers = [self._cancel(id) for id in list(self.open)]
         return [answer for answer in answers if answer is not None]
 
     def _request(self, request: Request) -> Event:
@@ -142,7 +142,7 @@ class Conversation:
         call = self.open[request.id] = Call(request)
         return Execute(call)
 
-    def _cancel(self, id: Any) -> Answer | None:  # noqa: A002 - JSON-RPC's word
+    def _cancel(self, id: Any) -> Answer | None:
         call = self.open.get(id) if isinstance(id, int | str) else None
         if call is None or not call.step(Step.CANCEL):
             return None
@@ -150,5 +150,5 @@ class Conversation:
         return _refuse(call.id, Cancelled())
 
 
-def _refuse(id: Id | None, error: SidecarError) -> Answer:  # noqa: A002 - JSON-RPC's word
+def _refuse(id: Id | None, error: SidecarError) -> Answer:
     return Answer(Failure(id, error.to_object()))

@@ -52,7 +52,7 @@ Message = Request | Notification | Result | Failure
 class BadMessage(Exception):
     """A frame that holds no message; `failure` is its answer."""
 
-    def __init__(self, id: Id | None, error: SidecarError) -> None:  # noqa: A002 - JSON-RPC's word
+    def __init__(self, id: Id | None, error: SidecarError) -> None:
         super().__init__(error.message)
         self.failure = Failure(id, error.to_object())
 
@@ -60,9 +60,9 @@ class BadMessage(Exception):
 def parse(frame: Frame) -> Message:
     """The message in `frame`, its payload attached. Raises `BadMessage`."""
     header = frame.header
-    id = header.get("id")  # noqa: A001 - JSON-RPC's word
+    id = header.get("id")
     if not _is_id(id):
-        id = None  # noqa: A001
+        id = None
     try:
         _check(header, id)
         if frame.refused is not None:
@@ -79,14 +79,14 @@ def _is_id(value: Any) -> bool:
     return isinstance(value, int | str) and not isinstance(value, bool)
 
 
-def _check(header: dict[str, Any], id: Id | None) -> None:  # noqa: A002
+def _check(header: dict[str, Any], id: Id | None) -> None:
     if header.get("jsonrpc") != "2.0":
         raise SidecarError("invalid_request", "the message must have the member \"jsonrpc\": \"2.0\"")
     if id is None and "id" in header and "error" not in header:
         raise SidecarError("invalid_request", f"id must be an integer or a string, not {header['id']!r}")
 
 
-def _message(header: dict[str, Any], id: Id | None) -> Message:  # noqa: A002
+def _message(header: dict[str, Any], id: Id | None) -> Message:
     if "method" in header:
         method, params = header["method"], header.get("params", {})
         if not isinstance(method, str):

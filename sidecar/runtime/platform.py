@@ -81,6 +81,17 @@ def write_some(fd: int, buffers: Sequence[Any]) -> int:
     return os.write(fd, buffers[0])  # not run
 
 
+def drop(views: list[memoryview], count: int) -> None:
+    """Remove the first `count` bytes of `views`."""
+    done = 0
+    while done < len(views) and count >= views[done].nbytes:
+        count -= views[done].nbytes
+        done += 1
+    del views[:done]
+    if count:
+        views[0] = views[0][count:]
+
+
 def writes_at_once(fd: int, size: int) -> bool:
     """Whether a write of `size` bytes is sure not to wait. May say no where the answer is yes.
 

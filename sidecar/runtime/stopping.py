@@ -40,7 +40,7 @@ class Stopper:
     the interpreter's own end waits for threads that are inside native code.
     """
 
-    def __init__(self, wind_down: Callable[[Stop], None], exit: Callable[[int], None] = os._exit) -> None:  # noqa: A002
+    def __init__(self, wind_down: Callable[[Stop], None], exit: Callable[[int], None] = os._exit) -> None:
         self._wind_down = wind_down
         self._exit = exit
         self._lock = Lock()

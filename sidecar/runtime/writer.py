@@ -70,7 +70,7 @@ class Writer:
         except OSError:
             self._break()
             raise OutputBroken from None
-        _drop(views, written)
+        platform.drop(views, written)
         if views:  # not seen: a pipe takes PIPE_BUF bytes whole
             self._queue.append(views)
             self._queued_bytes += sum(view.nbytes for view in views)
@@ -84,7 +84,7 @@ class Writer:
             size = sum(view.nbytes for view in views)
             try:
                 while views:
-                    _drop(views, platform.write_some(self._fd, views))
+                    platform.drop(views, platform.write_some(self._fd, views))
             except OSError:
                 with self._changed:
                     self._break()
@@ -99,14 +99,3 @@ class Writer:
         self._queued_bytes = 0
         self._changed.notify_all()
         self._on_broken()
-
-
-def _drop(views: list[memoryview], count: int) -> None:
-    """Remove the first `count` bytes of `views`."""
-    done = 0
-    while done < len(views) and count >= views[done].nbytes:
-        count -= views[done].nbytes
-        done += 1
-    del views[:done]
-    if count:
-        views[0] = views[0][count:]

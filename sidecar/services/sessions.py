@@ -104,7 +104,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self._claims: list[Claim] = []
 
-    def get(self, id: str) -> Session:  # noqa: A002 - the wire's word
+    def get(self, id: str) -> Session:
         """The session, or `unknown_session`."""
         try:
             return self._sessions[id]

@@ -75,7 +75,7 @@ class Source:
                 context.progress(done, self.size, "bytes")
         return buffer
 
-    def invalid(self, reason: Any, format: str | None = None) -> SidecarError:  # noqa: A002 - the wire's word
+    def invalid(self, reason: Any, format: str | None = None) -> SidecarError:
         """The error for content that cannot be read as what it is."""
         what = f"{self.name} is no valid {format}" if format else self.name
         return SidecarError("invalid_file", f"{what}: {reason}", source=self.kind, path=self.path, format=format)

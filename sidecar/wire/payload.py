@@ -55,7 +55,7 @@ class Payload:
 
     __slots__ = ("data", "shape", "type")
 
-    def __init__(self, type: str, data: Any, shape: Shape | None = None) -> None:  # noqa: A002 - the wire's word
+    def __init__(self, type: str, data: Any, shape: Shape | None = None) -> None:
         self.type = type
         self.data = data
         self.shape = shape

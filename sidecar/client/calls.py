@@ -1,0 +1,77 @@
+"""A request that is under way, as the host holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, NamedTuple
+
+from ..protocol.errors import SidecarError
+from ..protocol.messages import Failure, Result
+
+
+class Progress(NamedTuple):
+    """How far a call is: `done` of `total` (None where that is not known) in `unit`."""
+
+    done: int
+    total: int | None
+    unit: str
+    message: str = ""
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class CallTimeout(TimeoutError):
+    """The caller's time ran out. The call was cancelled; the line is fine."""
+
+
+class Call:
+    """The answer to come. Any thread may wait for it; the thread that reads the wire settles it, once."""
+
+    __slots__ = ("_cancel", "_error", "_result", "_unsettled", "id", "method", "on_progress")
+
+    def __init__(self, id: int, method: str, cancel: Callable[[int], None], on_progress: OnProgress | None) -> None:
+        self.id = id
+        self.method = method
+        self.on_progress = on_progress
+        self._cancel = cancel
+        self._result: Any = None
+        self._error: Exception | None = None
+        self._unsettled = Lock()  # held until there is an answer: a lock wakes its waiter faster than an Event
+        self._unsettled.acquire()
+
+    @property
+    def done(self) -> bool:
+        """Whether there is an answer."""
+        return not self._unsettled.locked()
+
+    def cancel(self) -> None:
+        """Ask the sidecar to stop. The answer still comes: `cancelled`, or the result if it was too late."""
+        if not self.done:
+            self._cancel(self.id)
+
+    def result(self, timeout_s: float | None = None) -> Any:
+        """Wait for the result. Raises `SidecarError`, a `HostFault`, or `CallTimeout`, which cancels the call."""
+        if not self._unsettled.acquire(timeout=-1 if timeout_s is None else timeout_s):
+            self._cancel(self.id)
+            raise CallTimeout(f"{self.method} was not answered within {timeout_s} s")
+        self._unsettled.release()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def settle(self, response: Result | Failure) -> None:
+        """The answer came."""
+        if isinstance(response, Result):
+            self._result = response.result
+        else:
+            error = response.error
+            data = dict(error.data)
+            self._error = SidecarError(data.pop("kind", "internal_error"), error.message, **data)
+        self._unsettled.release()
+
+    def fail(self, fault: Exception) -> None:
+        """No answer will come."""
+        self._error = fault
+        self._unsettled.release()

@@ -1,0 +1,267 @@
+"""The host: one sidecar process, from its start to its end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Event
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import pyarrow as pa
+
+from ..protocol.errors import SidecarError
+from ..protocol.methods import check_version
+from ..runtime import platform
+from ..services.load import LoadResult
+from ..services.process import StatsResult
+from ..version import PROTOCOL_VERSION, VERSION
+from ..wire.payload import Payload
+from .calls import Call, OnProgress
+from .faults import HandshakeFailed, HostFault, ProtocolViolation, SpawnFailed
+from .line import HOST_LIMITS, Line
+from .nouns import SessionsNoun, TablesNoun
+from .stderr import OnLine, StderrTail
+
+HELLO_TIMEOUT_S = 30.0
+"""A first start may wait for a virus scanner."""
+
+STOP_GRACE_S = 2.0
+"""How long each step of a stop may take before the next, harder one."""
+
+OnLog = Callable[[str, str], None]
+
+
+class Hello(msgspec.Struct):
+    """What the sidecar says of itself before anything else."""
+
+    protocol_version: str
+    version: str
+    build_id: str
+    pid: int
+    features: list[str]
+    limits: dict[str, int | None]
+    methods_digest: str
+
+
+def default_command() -> list[str]:
+    """The sidecar of this installation. `-P` keeps a folder named `sidecar` in the current directory out of it."""
+    return [sys.executable, "-P", "-m", "sidecar"]
+
+
+class Host:
+    """Use as a context manager: leaving it stops the sidecar. All methods may be called from any thread.
+
+    Every call takes `timeout_s` (None waits as long as it takes) and may raise `SidecarError` for an answer that is
+    an error, `CallTimeout`, or a `HostFault` when the sidecar is gone.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], on_log: OnLog | None, on_stderr: OnLine | None) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.process = process
+        self.hello: Hello
+        self._hello: dict[str, Any] | None = None
+        self._hello_came = Event()
+        self._protocol_error: dict[str, Any] | None = None
+        self._on_log = on_log
+        self._stderr = StderrTail(process.stderr, on_stderr)
+        for stream in (process.stdin, process.stdout):
+            platform.grow_buffer(stream.fileno())
+        self._line = Line(process.stdout.fileno(), process.stdin.fileno(), self._take_notification)
+        self._line.start(self._explain)
+        self.tables = TablesNoun(self.call)
+        self.sessions = SessionsNoun(self.call)
+
+    @classmethod
+    def spawn(
+        cls,
+        command: Sequence[str] | None = None,
+        *,
+        options: Sequence[str] = (),
+        env: dict[str, str] | None = None,
+        allow_paths: Sequence[str] | None = None,
+        debug: bool = False,
+        on_log: OnLog | None = None,
+        on_stderr: OnLine | None = None,
+        hello_timeout_s: float = HELLO_TIMEOUT_S,
+    ) -> Self:
+        """Start `COMMAND serve OPTIONS` and greet it. Raises `SpawnFailed` and `HandshakeFailed`.
+
+        `allow_paths` are the directories that it may read files of; `debug` asks for tracebacks in errors;
+        `on_log(level, message)` and `on_stderr(line)` are called on threads of the host's.
+        """
+        arguments = [*(command or default_command()), "serve", *options]
+        host = cls(_start(arguments, env), on_log, on_stderr)
+        try:
+            host._greet(hello_timeout_s, allow_paths, debug)
+        except BaseException:
+            host._kill()
+            raise
+        return host
+
+    # -- methods ---------------------------------------------------------------------------------------------
+
+    def load(
+        self,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        arrow: pa.Table | pa.RecordBatch | bytes | pa.Buffer | memoryview | None = None,
+        parquet: bytes | pa.Buffer | memoryview | None = None,
+        label: str | None = None,
+        session: str | None = None,
+        mode: str = "eager",
+        format: str | None = None,
+        on_progress: OnProgress | None = None,
+        timeout_s: float | None = None,
+    ) -> LoadResult:
+        """`load`: a file, an Arrow table or IPC bytes, or Parquet bytes becomes a session."""
+        params: dict[str, Any] = {"label": label, "session": session, "mode": mode, "format": format}
+        if path is not None:
+            params["path"] = os.path.abspath(path)
+        if arrow is not None:
+            params["arrow_ipc"] = Payload("arrow", _ipc(arrow))
+        if parquet is not None:
+            params["parquet"] = Payload("parquet", parquet)
+        result = self.request("load", params, on_progress).result(timeout_s)
+        return msgspec.convert(result, LoadResult)
+
+    def ping(self, data: Any = None, timeout_s: float | None = None) -> Any:
+        """`ping`: returns `data` as it came back; binary values in it are `Payload`."""
+        return self.call("ping", {"data": data}, timeout_s)["data"]
+
+    def stats(self, timeout_s: float | None = None) -> StatsResult:
+        """`stats` of the process."""
+        return msgspec.convert(self.call("stats", {}, timeout_s), StatsResult)
+
+    def call(self, method: str, params: dict[str, Any], timeout_s: float | None = None) -> Any:
+        """Send any request and wait for its result."""
+        return self.request(method, params).result(timeout_s)
+
+    def request(self, method: str, params: dict[str, Any], on_progress: OnProgress | None = None) -> Call:
+        """Send any request; the answer is awaited, or cancelled, with the `Call`."""
+        return self._line.request(method, params, on_progress)
+
+    # -- the process -----------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> int:
+        """Stop the sidecar, the gentlest way that works, and return its exit code. May be called again."""
+        if self.process.poll() is None:
+            with suppress(HostFault, SidecarError, TimeoutError):
+                self.call("shutdown", {}, STOP_GRACE_S)
+        stdin = self.process.stdin
+        assert stdin is not None
+        with suppress(OSError):
+            stdin.close()
+        for harder in (self.process.terminate, self.process.kill):
+            try:
+                self.process.wait(STOP_GRACE_S)
+                break
+            except subprocess.TimeoutExpired:
+                harder()
+        code = self.process.wait()
+        self._release()
+        return code
+
+    def stderr_tail(self) -> str:
+        """The last lines that the sidecar wrote to standard error so far."""
+        return self._stderr.text(timeout_s=0)
+
+    def _greet(self, timeout_s: float, allow_paths: Sequence[str] | None, debug: bool) -> None:
+        self._hello_came.wait(timeout_s)
+        if self._hello is None:
+            raise self._no_hello(timeout_s)
+        self.hello = msgspec.convert(self._hello, Hello)
+        try:
+            check_version(self.hello.protocol_version)
+        except SidecarError as error:
+            raise HandshakeFailed(f"{error.message} (seen from the sidecar)") from None
+        params: dict[str, Any] = {
+            "protocol_version": PROTOCOL_VERSION,
+            "host": {"name": "arrow-sidecar-python", "version": VERSION},
+            "limits": HOST_LIMITS._asdict(),
+            "debug": debug,
+        }
+        if allow_paths is not None:
+            params["allow_paths"] = [os.path.abspath(path) for path in allow_paths]
+        self.call("initialize", params, timeout_s)
+
+    def _no_hello(self, timeout_s: float) -> HandshakeFailed:
+        fault = self._line.fault
+        if fault is None:
+            return HandshakeFailed(
+                f"no hello within {timeout_s} s; a security scan of the executable may be running",
+                self.stderr_tail(),
+            )
+        if isinstance(fault, ProtocolViolation):
+            fault.message += " (something wrote to its standard output before the hello)"
+        return HandshakeFailed(f"no hello: {fault.message}", fault.stderr_tail, fault.exit_code)
+
+    def _take_notification(self, method: str, params: dict[str, Any]) -> None:
+        if method == "hello":
+            self._hello = params
+            self._hello_came.set()
+        elif method == "protocol_error":
+            self._protocol_error = params
+        elif method == "log" and self._on_log is not None:
+            self._on_log(params["level"], params["message"])
+
+    def _explain(self, fault: HostFault) -> HostFault:
+        """Called when the line has ended: adds the exit code and the tail of standard error."""
+        with suppress(subprocess.TimeoutExpired):
+            fault.exit_code = self.process.wait(STOP_GRACE_S)
+            fault.message += f" with exit code {fault.exit_code}"
+        if self._protocol_error is not None:
+            fault.message += f"; it said: {self._protocol_error['message']}"
+        fault.stderr_tail = self._stderr.text()
+        self._hello_came.set()
+        return fault
+
+    def _kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._release()
+
+    def _release(self) -> None:
+        """Let go of the pipes, once their threads have seen their ends."""
+        self._line.join(STOP_GRACE_S)
+        self._stderr.text()
+        self._stderr.close()
+        for stream in (self.process.stdin, self.process.stdout):
+            assert stream is not None
+            with suppress(OSError):
+                stream.close()
+
+
+def _start(arguments: list[str], env: dict[str, str] | None) -> subprocess.Popen[bytes]:
+    group: dict[str, Any] = {"process_group": 0}  # a Ctrl-C in the host's terminal is the host's alone
+    if platform.WINDOWS:  # not run
+        group = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
+    pipe = subprocess.PIPE
+    try:
+        return subprocess.Popen(arguments, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, env=env, **group)
+    except OSError as fault:
+        raise SpawnFailed(f"{arguments[0]} cannot be started: {fault.strerror or fault}") from None
+
+
+def _ipc(arrow: Any) -> Any:
+    """Arrow IPC stream bytes of a table; bytes as they are."""
+    if isinstance(arrow, pa.RecordBatch):
+        arrow = pa.Table.from_batches([arrow])
+    if not isinstance(arrow, pa.Table):
+        return arrow
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, arrow.schema) as writer:
+        writer.write_table(arrow)
+    return sink.getvalue()

@@ -1,0 +1,82 @@
+"""The methods by noun, with typed results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from ..services.ordering import Sort
+from ..services.sessions import CloseResult, ListResult
+from ..services.tables import PageFormat
+from ..wire.payload import Payload
+
+Request = Callable[[str, dict[str, Any], float | None], Any]
+"""Sends a request (method, params, timeout in seconds) and waits for its result."""
+
+
+class Page(msgspec.Struct):
+    """Rows of a session; fields as in `tables/rows`."""
+
+    session: str
+    start: int
+    stop: int
+    total: int
+    matched: int
+    format: PageFormat
+    rows: Any
+
+    @property
+    def table(self) -> pa.Table:
+        """The rows as Arrow. Only for the formats `arrow` and `parquet`."""
+        if not isinstance(self.rows, Payload):
+            raise TypeError("a page in JSON has `rows`, not a table")
+        buffer = pa.py_buffer(self.rows.data)
+        if self.format == "parquet":
+            import pyarrow.parquet as pq
+
+            return pq.read_table(pa.BufferReader(buffer))
+        return pa.ipc.open_stream(buffer).read_all()
+
+
+class TablesNoun:
+    """`host.tables`."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def rows(
+        self,
+        session: str,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        sort: Sequence[Sort] = (),
+        format: PageFormat = "arrow",
+        timeout_s: float | None = None,
+    ) -> Page:
+        """`tables/rows`: the rows `start` to `stop` of a session under `sort`."""
+        params: dict[str, Any] = {"session": session, "start": start, "stop": stop, "format": format}
+        if columns is not None:
+            params["columns"] = list(columns)
+        if sort:
+            params["sort"] = list(sort)
+        return msgspec.convert(self._request("tables/rows", params, timeout_s), Page)
+
+
+class SessionsNoun:
+    """`host.sessions`."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def list(self, timeout_s: float | None = None) -> ListResult:
+        """`sessions/list`."""
+        return msgspec.convert(self._request("sessions/list", {}, timeout_s), ListResult)
+
+    def close(self, session: str, timeout_s: float | None = None) -> CloseResult:
+        """`sessions/close`: forget a session and give its memory back."""
+        return msgspec.convert(self._request("sessions/close", {"session": session}, timeout_s), CloseResult)
