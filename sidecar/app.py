@@ -61,7 +61,7 @@ def _greet(wire: Any, options: Options) -> None:
 def methods(options: Options) -> dict[str, Method]:
     """Every method by name, its services made."""
     from .protocol.methods import InitializeParams, Method
-    from .services import load, process, sessions, tables
+    from .services import load, process, sessions, stats, tables
     from .services.paths import PathPolicy
 
     paths = PathPolicy(options.allow_paths)
@@ -69,6 +69,7 @@ def methods(options: Options) -> dict[str, Method]:
     noun_load = load.Load(registry, paths)
     noun_process = process.Process(registry, paths)
     noun_tables = tables.Tables(registry)
+    noun_stats = stats.Stats(registry)
 
     def cheap(_params: Any) -> bool:
         return True
@@ -81,4 +82,5 @@ def methods(options: Options) -> dict[str, Method]:
         "sessions/list": Method(sessions.ListParams, registry.list_sessions, cheap),
         "stats": Method(process.StatsParams, noun_process.stats, cheap),
         "tables/rows": Method(tables.RowsParams, noun_tables.rows, noun_tables.is_cheap),
+        "tables/stats": Method(stats.StatsParams, noun_stats.stats),
     }

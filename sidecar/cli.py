@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from .version import PROTOCOL_VERSION, VERSION
 
@@ -51,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="with --version: as JSON")
     commands = parser.add_subparsers(dest="command", title="commands", parser_class=_Parser)
     _add_serve(commands)
+    _add_inspect(commands)
+    commands.add_parser("doctor", help="say what this installation is and whether it works here").set_defaults(run=_doctor)
+    commands.add_parser("demo", help="load a table in three ways and page through it").set_defaults(run=_demo)
     return parser
 
 
@@ -64,6 +68,54 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     serve.add_argument("--host-pid", type=int, metavar="PID", help="die with this parent; 0: watch only the input")
     serve.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="warning")
     serve.set_defaults(run=_serve)
+
+
+def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
+    inspect = commands.add_parser("inspect", help="show schema, statistics and first rows of a file")
+    inspect.add_argument("file", metavar="FILE", help="Parquet, Arrow, Feather, CSV, TSV, JSON or NDJSON")
+    inspect.add_argument("--rows", type=int, default=10, metavar="N", help="how many rows to show (10)")
+    inspect.add_argument("--format", help="what the file is, where its content does not tell")
+    inspect.add_argument("--mode", choices=("eager", "lazy"), default="eager", help="lazy: read pieces as needed")
+    inspect.add_argument("--json", action="store_true", help="print JSON")
+    inspect.set_defaults(run=_inspect)
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    from .commands.inspect import inspect
+
+    with _plain_errors():
+        inspect(arguments.file, arguments.rows, arguments.format, arguments.mode, arguments.json)
+
+
+def _doctor(_arguments: argparse.Namespace) -> None:
+    from .commands.doctor import doctor
+
+    sys.exit(doctor())
+
+
+def _demo(_arguments: argparse.Namespace) -> None:
+    from .commands.demo import demo
+
+    with _plain_errors():
+        demo()
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """What a person did wrong is one line and exit code 1, without a traceback."""
+    from .client import HostFault, SidecarError
+
+    try:
+        yield
+    except SidecarError as error:
+        sys.exit(f"arrow-sidecar: {error.kind}: {error.message}")
+    except HostFault as fault:
+        sys.exit(f"arrow-sidecar: {fault}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `arrow-sidecar inspect FILE | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
 
 
 def _serve(arguments: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@
 """
 
 from ..protocol.errors import SidecarError
+from ..services.filters import Filter
 from ..services.ordering import Sort
 from .calls import Call, CallTimeout, Progress
 from .faults import HandshakeFailed, HostFault, ProtocolViolation, SidecarGone, SpawnFailed
@@ -16,6 +17,7 @@ from .nouns import Page
 __all__ = [
     "Call",
     "CallTimeout",
+    "Filter",
     "HandshakeFailed",
     "Host",
     "HostFault",

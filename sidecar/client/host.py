@@ -75,8 +75,8 @@ class Host:
             platform.grow_buffer(stream.fileno())
         self._line = Line(process.stdout.fileno(), process.stdin.fileno(), self._take_notification)
         self._line.start(self._explain)
-        self.tables = TablesNoun(self.call)
-        self.sessions = SessionsNoun(self.call)
+        self.tables = TablesNoun(self.request)
+        self.sessions = SessionsNoun(self.request)
 
     @classmethod
     def spawn(

@@ -8,13 +8,16 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from ..services.filters import Filter
 from ..services.ordering import Sort
 from ..services.sessions import CloseResult, ListResult
+from ..services.stats import ColumnStats, StatsResult
 from ..services.tables import PageFormat
 from ..wire.payload import Payload
+from .calls import Call, OnProgress
 
-Request = Callable[[str, dict[str, Any], float | None], Any]
-"""Sends a request (method, params, timeout in seconds) and waits for its result."""
+Send = Callable[[str, dict[str, Any], OnProgress | None], Call]
+"""Sends a request: method, params, and what to call with its progress."""
 
 
 class Page(msgspec.Struct):
@@ -44,7 +47,7 @@ class Page(msgspec.Struct):
 class TablesNoun:
     """`host.tables`."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Send) -> None:
         self._request = request
 
     def rows(
@@ -55,28 +58,44 @@ class TablesNoun:
         *,
         columns: Sequence[str] | None = None,
         sort: Sequence[Sort] = (),
+        filter: Sequence[Filter] = (),
         format: PageFormat = "arrow",
         timeout_s: float | None = None,
     ) -> Page:
-        """`tables/rows`: the rows `start` to `stop` of a session under `sort`."""
+        """`tables/rows`: the rows `start` to `stop` of a session under `sort` that every `filter` lets through."""
         params: dict[str, Any] = {"session": session, "start": start, "stop": stop, "format": format}
         if columns is not None:
             params["columns"] = list(columns)
         if sort:
             params["sort"] = list(sort)
-        return msgspec.convert(self._request("tables/rows", params, timeout_s), Page)
+        if filter:
+            params["filter"] = list(filter)
+        return msgspec.convert(self._request("tables/rows", params, None).result(timeout_s), Page)
+
+    def stats(
+        self,
+        session: str,
+        columns: Sequence[str] | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+        timeout_s: float | None = None,
+    ) -> list[ColumnStats]:
+        """`tables/stats`: exact statistics of some columns, or of all."""
+        params = {"session": session, "columns": None if columns is None else list(columns)}
+        return msgspec.convert(self._request("tables/stats", params, on_progress).result(timeout_s), StatsResult).columns
 
 
 class SessionsNoun:
     """`host.sessions`."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Send) -> None:
         self._request = request
 
     def list(self, timeout_s: float | None = None) -> ListResult:
         """`sessions/list`."""
-        return msgspec.convert(self._request("sessions/list", {}, timeout_s), ListResult)
+        return msgspec.convert(self._request("sessions/list", {}, None).result(timeout_s), ListResult)
 
     def close(self, session: str, timeout_s: float | None = None) -> CloseResult:
         """`sessions/close`: forget a session and give its memory back."""
-        return msgspec.convert(self._request("sessions/close", {"session": session}, timeout_s), CloseResult)
+        call = self._request("sessions/close", {"session": session}, None)
+        return msgspec.convert(call.result(timeout_s), CloseResult)

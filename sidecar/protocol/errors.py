@@ -54,13 +54,14 @@ KINDS = {
     "unknown_session": REQUEST_FAILED,
     "unknown_column": REQUEST_FAILED,
     "unsortable_column": REQUEST_FAILED,
+    "invalid_filter": INVALID_PARAMS,
     "invalid_range": INVALID_PARAMS,
     "unencodable_column": REQUEST_FAILED,
 }
 """Kind to JSON-RPC code. The set is open: a host treats a kind that it does not know as its code says."""
 
 
-class ErrorObject(Struct, omit_defaults=True):
+class ErrorObject(Struct):
     """JSON-RPC's error: `data` always has `kind`, and the fields that a program needs to act."""
 
     code: int

@@ -21,24 +21,26 @@ def json_rows(page: pa.Table) -> msgspec.Raw:
 
     Raises `unencodable_column` for a type that has no such form.
     """
-    columns = [_values(field, column) for field, column in zip(page.schema, page.columns, strict=True)]
+    columns = [json_values(name, column) for name, column in zip(page.column_names, page.columns, strict=True)]
     rows = [dict(zip(page.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
     return msgspec.Raw(msgspec.json.encode(rows))
 
 
-def _values(field: pa.Field, column: pa.ChunkedArray) -> list[Any]:
+def json_values(name: str, column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column, each in the form above. Raises `unencodable_column`, which says `name`."""
+    dtype = column.type
     try:
-        if isinstance(field.type, pa.BaseExtensionType):
-            column = pa.chunked_array([chunk.storage for chunk in column.chunks], field.type.storage_type)
+        if isinstance(dtype, pa.BaseExtensionType):
+            column = pa.chunked_array([chunk.storage for chunk in column.chunks], dtype.storage_type)
         if pa.types.is_duration(column.type):
             return _durations(column)
         values = column.cast(_textual(column.type)).to_pylist()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as fault:
         raise SidecarError(
             "unencodable_column",
-            f"column {field.name!r} of type {field.type} has no JSON form: {fault}",
-            column=field.name,
-            dtype=str(field.type),
+            f"column {name!r} of type {dtype} has no JSON form: {fault}",
+            column=name,
+            dtype=str(dtype),
             format="json",
         ) from None
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_boolean(column.type):

@@ -11,6 +11,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from ..protocol.errors import SidecarError
 from ..protocol.methods import Context
 from ..wire.payload import Payload
+from .filters import Filter
 from .json_rows import json_rows
 from .ordering import RowOrders, Sort, position
 from .sessions import Sessions
@@ -23,19 +24,21 @@ PageFormat = Literal["arrow", "parquet", "json"]
 
 
 class RowsParams(Struct, forbid_unknown_fields=True):
-    """The rows `start` to `stop` (exclusive; the end where none is given) of the session under `sort`."""
+    """The rows `start` to `stop` (exclusive; the end where none is given) of the session under `sort`, of those that
+    every condition of `filter` lets through."""
 
     session: str
     start: int = 0
     stop: int | None = None
     columns: list[str] | None = None
     sort: list[Sort] = []
+    filter: list[Filter] = []
     format: PageFormat = "arrow"
 
 
 class RowsResult(Struct):
     """One page. `start` and `stop` are the rows that it holds, `total` those of the table, `matched` those that the
-    range counts in. `rows` is a payload (`arrow`: an IPC stream, `parquet`), or with `json` a list of objects."""
+    filter lets through, which the range counts. `rows` is a payload (`arrow`: an IPC stream, `parquet`), or with `json` a list of objects."""
 
     session: str
     start: int
@@ -56,20 +59,23 @@ class Tables:
 
     def rows(self, params: RowsParams, context: Context) -> RowsResult:
         """`tables/rows`. Raises `unknown_session`, `invalid_range`, `unknown_column`, `unsortable_column`,
-        `unencodable_column`."""
+        `invalid_filter`, `unencodable_column`."""
         table = self._sessions.get(params.session).table
-        start, stop = _range(params, table.rows)
         columns = _columns(params.columns, table)
-        if params.sort:
-            order = self._orders.get(table, params.sort)
+        if params.sort or params.filter:
+            order = self._orders.get(table, params.sort, params.filter)
             context.check()
+            matched = len(order)
+            start, stop = _range(params, matched)
             page = table.gather(order.slice(start, stop - start), columns)
         else:
+            matched = table.rows
+            start, stop = _range(params, matched)
             page = table.slice(start, stop, columns)
         context.check()
         _validate(page)
         rows = ENCODERS[params.format](page)
-        return RowsResult(params.session, start, stop, table.rows, table.rows, params.format, rows)
+        return RowsResult(params.session, start, stop, table.rows, matched, params.format, rows)
 
     def is_cheap(self, params: RowsParams) -> bool:
         """Whether a page costs well below a millisecond."""
@@ -82,7 +88,7 @@ class Tables:
         stop = table.rows if params.stop is None else min(params.stop, table.rows)
         width = len(table.schema if params.columns is None else params.columns)
         return (stop - params.start) * width <= CHEAP_CELLS and (
-            not params.sort or self._orders.has(table, params.sort)
+            not (params.sort or params.filter) or self._orders.has(table, params.sort, params.filter)
         )
 
 

@@ -1,0 +1,139 @@
+"""Filters: a condition on one column, its value typed as the column is, so that every comparison is exact."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+
+from ..protocol.errors import SidecarError
+
+Operator = Literal["eq", "ne", "lt", "le", "gt", "ge", "between", "in", "contains", "is_null", "is_not_null"]
+
+
+class Filter(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One condition. `value` is a value of the column's type; a list of two for `between` (both included), of any
+    number for `in`, absent for `is_null` and `is_not_null`. A null in the column matches `is_null` alone.
+
+    Dates, times and timestamps are ISO 8601 strings, binary is base64, decimals are strings or integers; an integer
+    beyond 2^53 may be a string. `contains` is literal and for strings only.
+    """
+
+    column: str
+    op: Operator
+    value: Any = None
+
+
+def null_test(filter: Filter, field: pa.Field, column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """The rows that pass, for a filter on nulls, which works for every type; None for any other filter."""
+    if filter.op not in ("is_null", "is_not_null"):
+        return None
+    if filter.value is not None:
+        raise _invalid(filter, field, "it takes no value")
+    return pc.is_null(column) if filter.op == "is_null" else pc.is_valid(column)
+
+
+def expression(filter: Filter, field: pa.Field, column: Any) -> Any:
+    """`filter` as a Polars expression over `column`, which is one too. Raises `invalid_filter`."""
+    if filter.op == "contains":
+        return _contains(filter, field, column)
+    if filter.op in ("between", "in"):
+        return _membership(filter, field, column)
+    return _COMPARE[filter.op](column, _literal(filter, field, [filter.value]))
+
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": lambda column, value: column == value,
+    "ne": lambda column, value: column != value,
+    "lt": lambda column, value: column < value,
+    "le": lambda column, value: column <= value,
+    "gt": lambda column, value: column > value,
+    "ge": lambda column, value: column >= value,
+}
+
+
+def _membership(filter: Filter, field: pa.Field, column: Any) -> Any:
+    values = filter.value
+    if not isinstance(values, list) or (filter.op == "between" and len(values) != 2):
+        raise _invalid(filter, field, "it takes a list of two values" if filter.op == "between" else "it takes a list")
+    if filter.op == "in":
+        return column.is_in(_series(filter, field, values).implode())
+    low, high = (_literal(filter, field, [value]) for value in values)
+    return (column >= low) & (column <= high)
+
+
+def _contains(filter: Filter, field: pa.Field, column: Any) -> Any:
+    dtype = _value_type(field.type)
+    if not (pa.types.is_string(dtype) or pa.types.is_large_string(dtype)) or not isinstance(filter.value, str):
+        raise _invalid(filter, field, "it takes a string, on a column of strings")
+    from .polars import pl
+
+    return column.cast(pl.String).str.contains(filter.value, literal=True)
+
+
+def _literal(filter: Filter, field: pa.Field, values: list[Any]) -> Any:
+    from .polars import pl
+
+    return pl.lit(_series(filter, field, values), allow_object=False).first()
+
+
+def _series(filter: Filter, field: pa.Field, values: list[Any]) -> Any:
+    from .polars import pl
+
+    dtype = _value_type(field.type)
+    try:
+        scalars = [typed(value, dtype) for value in values]
+    except (ValueError, TypeError, pa.ArrowException) as fault:
+        raise _invalid(filter, field, str(fault)) from None
+    return pl.from_arrow(pa.array(scalars, dtype))
+
+
+def typed(value: Any, dtype: pa.DataType) -> Any:
+    """A JSON value as a scalar of `dtype`, exactly. Raises `ValueError`, `TypeError` or Arrow's errors."""
+    types = pa.types
+    if types.is_boolean(dtype):
+        return _expect(value, bool, dtype)
+    if isinstance(value, bool) or value is None:
+        raise TypeError(f"{value!r} is no {dtype}")
+    if types.is_integer(dtype):
+        return pa.scalar(int(value) if isinstance(value, str) else _expect(value, int, dtype), dtype)
+    if types.is_floating(dtype):
+        return pa.scalar(float(_expect(value, (int, float), dtype)), dtype)
+    if types.is_decimal(dtype):
+        return pa.scalar(str(_expect(value, (int, str), dtype))).cast(dtype)
+    if types.is_duration(dtype):
+        return pa.scalar(_expect(value, int, dtype), dtype)
+    if types.is_temporal(dtype) and not types.is_interval(dtype):
+        return pa.scalar(_expect(value, str, dtype)).cast(dtype)
+    if types.is_string(dtype) or types.is_large_string(dtype):
+        return pa.scalar(_expect(value, str, dtype), dtype)
+    if types.is_binary(dtype) or types.is_large_binary(dtype) or types.is_fixed_size_binary(dtype):
+        return pa.scalar(base64.b64decode(_expect(value, str, dtype), validate=True), dtype)
+    raise TypeError(f"a column of {dtype} cannot be compared")
+
+
+def _expect(value: Any, kind: type | tuple[type, ...], dtype: pa.DataType) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {dtype}")
+    return value
+
+
+def _value_type(dtype: pa.DataType) -> pa.DataType:
+    if isinstance(dtype, pa.BaseExtensionType):
+        dtype = dtype.storage_type
+    return dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+
+
+def _invalid(filter: Filter, field: pa.Field, reason: str) -> SidecarError:
+    return SidecarError(
+        "invalid_filter",
+        f"filter {filter.op} on column {filter.column!r} ({field.type}) with {filter.value!r}: {reason}",
+        column=filter.column,
+        dtype=str(field.type),
+        op=filter.op,
+        value=filter.value,
+    )
