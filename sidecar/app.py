@@ -33,12 +33,13 @@ def serve(options: Options) -> None:
     from .runtime import platform, stdio
 
     wire = stdio.claim()
-    platform.ignore_interrupt()
+    platform.settle_signals()
     _greet(wire, options)
 
     from .runtime.server import Server, WireLog
 
-    logging.basicConfig(stream=sys.stderr, level=options.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    line = "%(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=options.log_level.upper(), format=line)
     server = Server(wire, methods(options), options.limits, options.max_pending_bytes)
     logging.getLogger("sidecar").addHandler(WireLog(server))
     server.run(options.parent_pid)

@@ -43,6 +43,20 @@ def size(text: str) -> int:
     return int(number) * factor
 
 
+def count(text: str) -> int:
+    """A number of 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 0 or more")
+    return int(text)
+
+
+def directory(text: str) -> str:
+    """The name of a directory; whether there is one is seen when a file is read."""
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no directory")
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="arrow-sidecar",
@@ -53,14 +67,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", title="commands", parser_class=_Parser)
     _add_serve(commands)
     _add_inspect(commands)
-    commands.add_parser("doctor", help="say what this installation is and whether it works here").set_defaults(run=_doctor)
+    commands.add_parser("doctor", help="say whether this installation works here").set_defaults(run=_doctor)
     commands.add_parser("demo", help="load a table in three ways and page through it").set_defaults(run=_demo)
     return parser
 
 
 def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     serve = commands.add_parser("serve", help="serve the host that started this process (what apps run)")
-    serve.add_argument("--allow-path", action="append", metavar="DIR", help="read files below DIR only; may be repeated")
+    serve.add_argument(
+        "--allow-path", type=directory, action="append", metavar="DIR", help="read only files below DIR; repeatable"
+    )
     serve.add_argument("--memory-limit", type=size, metavar="SIZE", help="refuse loads beyond this, over all sessions")
     serve.add_argument("--max-header", type=size, default="16M", metavar="SIZE", help="largest header of a frame (16M)")
     serve.add_argument("--max-payload", type=size, default="2G", metavar="SIZE", help="largest payload of a frame (2G)")
@@ -73,7 +89,7 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
     inspect = commands.add_parser("inspect", help="show schema, statistics and first rows of a file")
     inspect.add_argument("file", metavar="FILE", help="Parquet, Arrow, Feather, CSV, TSV, JSON or NDJSON")
-    inspect.add_argument("--rows", type=int, default=10, metavar="N", help="how many rows to show (10)")
+    inspect.add_argument("--rows", type=count, default=10, metavar="N", help="how many rows to show (10)")
     inspect.add_argument("--format", help="what the file is, where its content does not tell")
     inspect.add_argument("--mode", choices=("eager", "lazy"), default="eager", help="lazy: read pieces as needed")
     inspect.add_argument("--json", action="store_true", help="print JSON")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock
+from time import monotonic
 from typing import Any, NamedTuple
 
 from ..protocol.errors import SidecarError
@@ -29,13 +30,21 @@ class CallTimeout(TimeoutError):
 class Call:
     """The answer to come. Any thread may wait for it; the thread that reads the wire settles it, once."""
 
-    __slots__ = ("_cancel", "_error", "_result", "_unsettled", "id", "method", "on_progress")
+    __slots__ = ("_cancel", "_error", "_read_for", "_result", "_unsettled", "id", "method", "on_progress")
 
-    def __init__(self, id: int, method: str, cancel: Callable[[int], None], on_progress: OnProgress | None) -> None:
+    def __init__(
+        self,
+        id: int,
+        method: str,
+        cancel: Callable[[int], None],
+        read_for: Callable[[Call, float | None], None],
+        on_progress: OnProgress | None,
+    ) -> None:
         self.id = id
         self.method = method
         self.on_progress = on_progress
         self._cancel = cancel
+        self._read_for = read_for
         self._result: Any = None
         self._error: Exception | None = None
         self._unsettled = Lock()  # held until there is an answer: a lock wakes its waiter faster than an Event
@@ -53,13 +62,21 @@ class Call:
 
     def result(self, timeout_s: float | None = None) -> Any:
         """Wait for the result. Raises `SidecarError`, a `HostFault`, or `CallTimeout`, which cancels the call."""
-        if not self._unsettled.acquire(timeout=-1 if timeout_s is None else timeout_s):
-            self._cancel(self.id)
-            raise CallTimeout(f"{self.method} was not answered within {timeout_s} s")
-        self._unsettled.release()
+        self._wait(timeout_s)
         if self._error is not None:
             raise self._error
         return self._result
+
+    def _wait(self, timeout_s: float | None) -> None:
+        ends_at = None if timeout_s is None else monotonic() + timeout_s
+        self._read_for(self, ends_at)
+        if self.done:
+            return
+        left_s = -1 if ends_at is None else max(0, ends_at - monotonic())
+        if not self._unsettled.acquire(timeout=left_s):
+            self._cancel(self.id)
+            raise CallTimeout(f"{self.method} was not answered within {timeout_s} s")
+        self._unsettled.release()
 
     def settle(self, response: Result | Failure) -> None:
         """The answer came."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Event
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import msgspec
 import pyarrow as pa
@@ -60,7 +60,13 @@ class Host:
     an error, `CallTimeout`, or a `HostFault` when the sidecar is gone.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], on_log: OnLog | None, on_stderr: OnLine | None) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        on_log: OnLog | None = None,
+        on_stderr: OnLine | None = None,
+        stop_grace_s: float = STOP_GRACE_S,
+    ) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
@@ -70,7 +76,8 @@ class Host:
         self._hello_came = Event()
         self._protocol_error: dict[str, Any] | None = None
         self._on_log = on_log
-        self._stderr = StderrTail(process.stderr, on_stderr)
+        self._stop_grace_s = stop_grace_s
+        self._stderr = StderrTail(cast(io.RawIOBase, process.stderr), on_stderr)  # raw, as bufsize=0 has it
         for stream in (process.stdin, process.stdout):
             platform.grow_buffer(stream.fileno())
         self._line = Line(process.stdout.fileno(), process.stdin.fileno(), self._take_notification)
@@ -90,14 +97,16 @@ class Host:
         on_log: OnLog | None = None,
         on_stderr: OnLine | None = None,
         hello_timeout_s: float = HELLO_TIMEOUT_S,
+        stop_grace_s: float = STOP_GRACE_S,
     ) -> Self:
         """Start `COMMAND serve OPTIONS` and greet it. Raises `SpawnFailed` and `HandshakeFailed`.
 
         `allow_paths` are the directories that it may read files of; `debug` asks for tracebacks in errors;
-        `on_log(level, message)` and `on_stderr(line)` are called on threads of the host's.
+        `on_log(level, message)` and `on_stderr(line)` are called on threads of the host's; `stop_grace_s` is what each
+        step of a stop may take before the next, harder one: shutdown, end of input, terminate, kill.
         """
         arguments = [*(command or default_command()), "serve", *options]
-        host = cls(_start(arguments, env), on_log, on_stderr)
+        host = cls(_start(arguments, env), on_log, on_stderr, stop_grace_s)
         try:
             host._greet(hello_timeout_s, allow_paths, debug)
         except BaseException:
@@ -152,21 +161,21 @@ class Host:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> int:
         """Stop the sidecar, the gentlest way that works, and return its exit code. May be called again."""
         if self.process.poll() is None:
             with suppress(HostFault, SidecarError, TimeoutError):
-                self.call("shutdown", {}, STOP_GRACE_S)
+                self.call("shutdown", {}, self._stop_grace_s)
         stdin = self.process.stdin
         assert stdin is not None
         with suppress(OSError):
             stdin.close()
         for harder in (self.process.terminate, self.process.kill):
             try:
-                self.process.wait(STOP_GRACE_S)
+                self.process.wait(self._stop_grace_s)
                 break
             except subprocess.TimeoutExpired:
                 harder()
@@ -184,9 +193,9 @@ class Host:
             raise self._no_hello(timeout_s)
         self.hello = msgspec.convert(self._hello, Hello)
         try:
-            check_version(self.hello.protocol_version)
+            check_version(self.hello.protocol_version, they="sidecar", we="host")
         except SidecarError as error:
-            raise HandshakeFailed(f"{error.message} (seen from the sidecar)") from None
+            raise HandshakeFailed(error.message) from None
         params: dict[str, Any] = {
             "protocol_version": PROTOCOL_VERSION,
             "host": {"name": "arrow-sidecar-python", "version": VERSION},
@@ -195,7 +204,10 @@ class Host:
         }
         if allow_paths is not None:
             params["allow_paths"] = [os.path.abspath(path) for path in allow_paths]
-        self.call("initialize", params, timeout_s)
+        try:
+            self.call("initialize", params, timeout_s)
+        except SidecarError as error:
+            raise HandshakeFailed(f"initialize was refused: {error.message}") from None
 
     def _no_hello(self, timeout_s: float) -> HandshakeFailed:
         fault = self._line.fault
@@ -219,9 +231,12 @@ class Host:
 
     def _explain(self, fault: HostFault) -> HostFault:
         """Called when the line has ended: adds the exit code and the tail of standard error."""
-        with suppress(subprocess.TimeoutExpired):
-            fault.exit_code = self.process.wait(STOP_GRACE_S)
-            fault.message += f" with exit code {fault.exit_code}"
+        if isinstance(fault, ProtocolViolation) and self.process.poll() is None:
+            self.process.kill()  # nothing that it says from here on can be understood
+        else:
+            with suppress(subprocess.TimeoutExpired):
+                fault.exit_code = self.process.wait(self._stop_grace_s)
+                fault.message += f" with exit code {fault.exit_code}"
         if self._protocol_error is not None:
             fault.message += f"; it said: {self._protocol_error['message']}"
         fault.stderr_tail = self._stderr.text()
@@ -235,7 +250,7 @@ class Host:
 
     def _release(self) -> None:
         """Let go of the pipes, once their threads have seen their ends."""
-        self._line.join(STOP_GRACE_S)
+        self._line.join(self._stop_grace_s)
         self._stderr.text()
         self._stderr.close()
         for stream in (self.process.stdin, self.process.stdout):
@@ -245,10 +260,8 @@ class Host:
 
 
 def _start(arguments: list[str], env: dict[str, str] | None) -> subprocess.Popen[bytes]:
-    group: dict[str, Any] = {"process_group": 0}  # a Ctrl-C in the host's terminal is the host's alone
-    if platform.WINDOWS:  # not run
-        group = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
     pipe = subprocess.PIPE
+    group = platform.own_group()
     try:
         return subprocess.Popen(arguments, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, env=env, **group)
     except OSError as fault:

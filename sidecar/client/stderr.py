@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections import deque
 from collections.abc import Callable
 from threading import Thread
-from typing import IO
 
 MAX_LINES = 256
 MAX_LINE_BYTES = 64 * 1024
@@ -16,8 +16,8 @@ OnLine = Callable[[str], None]
 class StderrTail:
     """The last 256 lines, each cut at 64 KiB."""
 
-    def __init__(self, stream: IO[bytes], on_line: OnLine | None) -> None:
-        self._stream = stream
+    def __init__(self, stream: io.RawIOBase, on_line: OnLine | None) -> None:
+        self._stream = io.BufferedReader(stream)  # a raw stream would be read byte by byte
         self._on_line = on_line
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
         self._thread = Thread(target=self._drain, name="sidecar-stderr", daemon=True)

@@ -1,4 +1,4 @@
-"""`arrow-sidecar demo`: the main job, shown. A host starts a sidecar, hands it a table in three ways, and reads pages."""
+"""`arrow-sidecar demo`: the main job, shown. A host starts a sidecar, hands it a table in three ways, and pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def demo() -> None:
         host = Host.spawn(allow_paths=[os.path.dirname(FLIGHTS)])
     with host:
         hello = host.hello
-        print(f"  version {hello.version}, protocol {hello.protocol_version}, pid {hello.pid}, {', '.join(hello.features)}")
+        print(f"  version {hello.version}, protocol {hello.protocol_version}, pid {hello.pid}")
         loaded = _three_sources(host)
         _pages(host, loaded)
         _a_large_one(host)

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from .errors import Cancelled, SidecarError
-from .messages import Failure, Id, Message, Notification, Request, Result
+from .messages import Failure, Id, Message, Notification, Request, Result, is_id
 
 CANCEL = "$/cancelRequest"
 INITIALIZE = "initialize"
@@ -101,7 +101,17 @@ class Conversation:
             return self._request(message)
         if isinstance(message, Notification):
             return self._cancel(message.params.get("id")) if message.method == CANCEL else None
-        return _refuse(None, SidecarError("invalid_request", "a response to a request that was never made", id=message.id))
+        if message.id is None:
+            return None  # the host could not read an answer; two sides that answer that would never stop
+        fault = SidecarError("invalid_request", "a response to a request that was never made", id=message.id)
+        return _refuse(None, fault)
+
+    def refuse(self, failure: Failure) -> Answer:
+        """Answer a frame that holds no message. An id that is open stays for the answer to its request."""
+        if failure.id in self.open:
+            failure.error.data["id"] = failure.id
+            failure.id = None
+        return Answer(failure)
 
     def start(self, call: Call) -> bool:
         """The handler is about to run; False if the call was answered meanwhile."""
@@ -118,6 +128,7 @@ class Conversation:
             return None
         del self.open[call.id]
         if isinstance(outcome, SidecarError):
+            self._fresh = self._fresh or call.method == INITIALIZE  # one that failed may be sent again
             return _refuse(call.id, outcome)
         return Answer(Result(call.id, outcome))
 
@@ -143,7 +154,7 @@ class Conversation:
         return Execute(call)
 
     def _cancel(self, id: Any) -> Answer | None:
-        call = self.open.get(id) if isinstance(id, int | str) else None
+        call = self.open.get(id) if is_id(id) else None
         if call is None or not call.step(Step.CANCEL):
             return None
         del self.open[call.id]

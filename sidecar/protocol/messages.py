@@ -6,7 +6,8 @@ answer. A message is sent by `wire.framing.encode`, which takes these structs as
 
 from __future__ import annotations
 
-from typing import Any
+from reprlib import repr as shown  # of bounded length and depth, whatever the host sent
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -60,11 +61,10 @@ class BadMessage(Exception):
 def parse(frame: Frame) -> Message:
     """The message in `frame`, its payload attached. Raises `BadMessage`."""
     header = frame.header
-    id = header.get("id")
-    if not _is_id(id):
-        id = None
+    given = header.get("id")
+    id = given if is_id(given) else None
     try:
-        _check(header, id)
+        _check(header)
         if frame.refused is not None:
             raise _refusal(frame)
         attach(header, frame.descriptors, frame.buffers)
@@ -75,22 +75,24 @@ def parse(frame: Frame) -> Message:
         raise BadMessage(id, error) from None
 
 
-def _is_id(value: Any) -> bool:
+def is_id(value: Any) -> TypeGuard[Id]:
+    """Whether a request may have this id."""
     return isinstance(value, int | str) and not isinstance(value, bool)
 
 
-def _check(header: dict[str, Any], id: Id | None) -> None:
+def _check(header: dict[str, Any]) -> None:
     if header.get("jsonrpc") != "2.0":
-        raise SidecarError("invalid_request", "the message must have the member \"jsonrpc\": \"2.0\"")
-    if id is None and "id" in header and "error" not in header:
-        raise SidecarError("invalid_request", f"id must be an integer or a string, not {header['id']!r}")
+        raise SidecarError("invalid_request", 'the message must have the member "jsonrpc": "2.0"')
+    answers_nothing = "error" in header and "method" not in header and header.get("id") is None
+    if "id" in header and not is_id(header["id"]) and not answers_nothing:
+        raise SidecarError("invalid_request", f"id must be an integer or a string, not {shown(header['id'])}")
 
 
 def _message(header: dict[str, Any], id: Id | None) -> Message:
     if "method" in header:
         method, params = header["method"], header.get("params", {})
         if not isinstance(method, str):
-            raise SidecarError("invalid_request", f"method must be a string, not {method!r}")
+            raise SidecarError("invalid_request", f"method must be a string, not {shown(method)}")
         if not isinstance(params, dict):
             raise SidecarError("invalid_request", f"params must be an object, not {type(params).__name__}")
         return Notification(method, params) if id is None else Request(id, method, params)
@@ -104,8 +106,12 @@ def _message(header: dict[str, Any], id: Id | None) -> Message:
     raise SidecarError("invalid_request", "a message needs a method, or an id and a result or an error")
 
 
+def overloaded(refusal: Refused, frame_bytes: int) -> SidecarError:
+    """The error for a frame that is more than the sidecar keeps waiting."""
+    return SidecarError("overloaded", f"{refusal}; send it again when others are answered", bytes=frame_bytes)
+
+
 def _refusal(frame: Frame) -> SidecarError:
-    size = sum(descriptor["size"] for descriptor in frame.descriptors)
     if isinstance(frame.refused, Refused):
-        return SidecarError("overloaded", f"{frame.refused}; send it again when others are answered", bytes=size)
-    return SidecarError("memory_limit", f"no memory for a payload of {size} bytes", bytes=size)
+        return overloaded(frame.refused, frame.size)
+    return SidecarError("memory_limit", f"no memory for a frame of {frame.size} bytes", bytes=frame.size)

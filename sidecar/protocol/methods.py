@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -57,7 +57,7 @@ def lane(params: dict[str, Any]) -> str | None:
 
 
 def convert(params: dict[str, Any], to: type[msgspec.Struct]) -> Any:
-    """`params` as the method's struct. Raises `invalid_params`, whose message says where (`$.start`)."""
+    """`params` as the method's struct. Raises `invalid_params`, whose message says where (`params.start`)."""
     try:
         return msgspec.convert(params, to)
     except msgspec.ValidationError as fault:
@@ -75,11 +75,15 @@ class HostInfo(msgspec.Struct):
     version: str = ""
 
 
-class HostLimits(msgspec.Struct):
-    """The largest frame that the host takes, in bytes."""
+MIN_HEADER_BYTES = 4096
+"""Whoever takes less could not be told why."""
 
-    max_header_bytes: int | None = None
-    max_payload_bytes: int | None = None
+
+class HostLimits(msgspec.Struct):
+    """The largest frame that the host takes, in bytes; null for what the sidecar itself takes by default."""
+
+    max_header_bytes: Annotated[int, msgspec.Meta(ge=MIN_HEADER_BYTES)] | None = None
+    max_payload_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 class InitializeParams(msgspec.Struct):
@@ -92,18 +96,14 @@ class InitializeParams(msgspec.Struct):
     debug: bool = False
 
 
-def check_version(host_version: str) -> None:
-    """Raise `unsupported_protocol` unless the host speaks this major version."""
+def check_version(theirs: str, they: str = "host", we: str = "sidecar") -> None:
+    """Raise `unsupported_protocol` unless the other side speaks this major version. Both sides check it."""
     try:
-        host_major = int(host_version.partition(".")[0])
+        their_major = int(theirs.partition(".")[0])
     except ValueError:
-        raise SidecarError("invalid_params", f"protocol_version {host_version!r} is no version") from None
-    if host_major != PROTOCOL_MAJOR:
-        upgrade = "host" if host_major < PROTOCOL_MAJOR else "sidecar"
-        raise SidecarError(
-            "unsupported_protocol",
-            f"the host speaks protocol {host_version}, the sidecar {PROTOCOL_VERSION}: upgrade the {upgrade}",
-            host_version=host_version,
-            sidecar_version=PROTOCOL_VERSION,
-            upgrade=upgrade,
-        )
+        raise SidecarError("invalid_params", f"protocol_version {theirs!r} is no version") from None
+    if their_major != PROTOCOL_MAJOR:
+        upgrade = they if their_major < PROTOCOL_MAJOR else we
+        message = f"the {they} speaks protocol {theirs}, the {we} {PROTOCOL_VERSION}: upgrade the {upgrade}"
+        versions = {f"{they}_version": theirs, f"{we}_version": PROTOCOL_VERSION}
+        raise SidecarError("unsupported_protocol", message, **versions, upgrade=upgrade)

@@ -41,11 +41,19 @@ class Lanes:
 
     def _dispatch(self, lane: str | None, task: Task) -> None:
         self._ready.put((lane, task))
-        if self._free > 0 or self._threads == self._max_threads:
+        if self._free > 0 or self._threads == self._max_threads or not self._add_thread():
             self._free -= 1
-            return
+
+    def _add_thread(self) -> bool:
+        """One thread more; False if the system has none left to give and others can do the work."""
+        try:
+            Thread(target=self._run, name=f"lane-{self._threads + 1}", daemon=True).start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+            return False
         self._threads += 1
-        Thread(target=self._run, name=f"lane-{self._threads}", daemon=True).start()
+        return True
 
     def _run(self) -> None:
         while True:

@@ -7,6 +7,7 @@ been run; each is marked.
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import stat
 import sys
@@ -19,7 +20,10 @@ WIRE_BUFFER_BYTES = 1024 * 1024
 """Linux lets an unprivileged process have this much (`/proc/sys/fs/pipe-max-size`). Measured with 1 MiB frames:
 1.1 GB/s with the default 64 KiB, 3.3 GB/s with this."""
 
-_PARENT_POLL_S = 0.5
+MAX_CALL_BYTES = 1024 * 1024 * 1024
+"""What one read or write may be asked for: macOS refuses 2 GiB and more."""
+
+_PROCESS_POLL_S = 0.5
 
 
 def duplicate(fd: int) -> int:
@@ -65,10 +69,28 @@ def _grow_socket(fd: int) -> None:
             pair.setsockopt(socket.SOL_SOCKET, option, WIRE_BUFFER_BYTES)
 
 
+def map_memory(size: int) -> mmap.mmap:
+    """Zeroed memory of the system's own, aligned to a page. Raises `MemoryError`.
+
+    It is given back when the last hold on it goes, on whatever thread. Arrow's allocator (mimalloc 3) keeps what one
+    thread allocated and another freed until the first one asks for its release (measured: 256 MiB of 256).
+    """
+    try:
+        if WINDOWS:
+            return mmap.mmap(-1, size)  # not run
+        memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as fault:
+        raise MemoryError(f"no {size} bytes of memory: {fault.strerror}") from None
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel built without; with it, 4 KiB at a time (three times slower)
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
+
+
 def read_into(fd: int, buffer: memoryview) -> int:
     """Read some bytes into `buffer`; 0 at the end of the input."""
     if not WINDOWS:
-        return os.readv(fd, [buffer])
+        return os.readv(fd, [buffer[:MAX_CALL_BYTES]])
     data = os.read(fd, min(len(buffer), WIRE_BUFFER_BYTES))  # not run
     buffer[: len(data)] = data
     return len(data)
@@ -77,8 +99,20 @@ def read_into(fd: int, buffer: memoryview) -> int:
 def write_some(fd: int, buffers: Sequence[Any]) -> int:
     """One gathered write of at most 512 buffers; returns the bytes written, which may be fewer than there are."""
     if not WINDOWS:
-        return os.writev(fd, buffers[:512])  # IOV_MAX is 1024 on Linux and macOS
+        count = _count_for_one_call(buffers)
+        if count > 1:
+            return os.writev(fd, buffers[:count])
+        return os.write(fd, memoryview(buffers[0])[:MAX_CALL_BYTES])
     return os.write(fd, buffers[0])  # not run
+
+
+def _count_for_one_call(buffers: Sequence[Any]) -> int:
+    size = count = 0
+    for count, buffer in enumerate(buffers[:512]):  # IOV_MAX is 1024 on Linux and macOS
+        size += len(buffer)
+        if size > MAX_CALL_BYTES:
+            return max(count, 1)
+    return count + 1
 
 
 def drop(views: list[memoryview], count: int) -> None:
@@ -92,38 +126,101 @@ def drop(views: list[memoryview], count: int) -> None:
         views[0] = views[0][count:]
 
 
-def writes_at_once(fd: int, size: int) -> bool:
-    """Whether a write of `size` bytes is sure not to wait. May say no where the answer is yes.
+def own_group() -> dict[str, Any]:
+    """How `subprocess.Popen` starts a child that a Ctrl-C in the terminal does not reach, and without a window."""
+    if WINDOWS:  # not run
+        import subprocess
 
-    POSIX: a pipe that polls as writable takes PIPE_BUF bytes whole. A stream socket does so with a quarter of
-    its buffer taken at most.
-    """
-    if WINDOWS or size > 4096:
-        return False
-    import select
-
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    return any(event == select.POLLOUT for _, event in poll.poll(0))
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP  # type: ignore[attr-defined,unused-ignore]
+        return {"creationflags": flags}
+    return {"process_group": 0}
 
 
-def ignore_interrupt() -> None:
-    """Leave Ctrl-C to the host: a terminal sends it to the whole foreground group."""
+def settle_signals() -> None:
+    """Leave Ctrl-C to the host: a terminal sends it to the whole foreground group. Until the server is there, which
+    stops in an orderly way, a request to terminate ends the process as it will then: with exit code 0."""
     import signal
 
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if WINDOWS:  # not run
         signal.signal(signal.SIGBREAK, signal.SIG_IGN)  # type: ignore[attr-defined,unused-ignore]
 
 
-def wait_for_parent_to_end(pid: int) -> None:
-    """Return when `pid`, the parent of this process, is gone. Needed only where the end of the input never comes,
-    because some third process holds the other end of the pipe."""
+def wait_for_process_to_end(pid: int) -> None:
+    """Return when process `pid` is gone; a zombie is. Needed only where the end of the input never comes, because
+    some third process holds the other end of the pipe."""
     if WINDOWS:
         _wait_for_process(pid)
+    elif sys.platform != "linux" or not _wait_for_handle(pid):
+        _poll_for_process(pid)
+
+
+def _wait_for_handle(pid: int) -> bool:
+    """Linux 5.3 and later: the kernel tells at once, of any process. False where it does not (a sandbox may refuse)."""
+    import select
+
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    poll.poll()
+    os.close(handle)
+    return True
+
+
+def _poll_for_process(pid: int) -> None:
+    is_parent = os.getppid() == pid  # whose end shows before anybody has waited for it
+    while os.getppid() == pid if is_parent else _is_alive(pid):
+        time.sleep(_PROCESS_POLL_S)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's, and there
+    return True
+
+
+def wait_for_hangup(fd: int) -> bool:
+    """Return when nobody can write to the other end of `fd` any more, though there may be bytes left to be read.
+    False where the system does not tell."""
+    if WINDOWS:
+        return False
+    import select
+
+    poll = select.poll()
+    poll.register(fd, getattr(select, "POLLRDHUP", 0))  # Linux: a socket whose peer has shut down its writing half
+    poll.poll()
+    return True
+
+
+def make_blocking(fd: int) -> None:
+    """Whoever made the pipe may have left it non-blocking, which is a property of the pipe's end, not of a process."""
+    if not WINDOWS:
+        os.set_blocking(fd, True)
+
+
+def give_up_in_forks(fds: Sequence[int]) -> None:
+    """Have a process that is forked off (`os.fork`, `multiprocessing`) hold the null device in place of `fds`: it
+    can neither write to the wire nor keep it open. A child of `subprocess` does not inherit them at all."""
+    if WINDOWS:
         return
-    while os.getppid() == pid:
-        time.sleep(_PARENT_POLL_S)
+
+    def give_up() -> None:
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in fds:
+            os.dup2(null, fd, inheritable=False)
+        os.close(null)
+
+    os.register_at_fork(after_in_child=give_up)
 
 
 def _set_binary(fd: int) -> None:

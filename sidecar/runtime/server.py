@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import signal
 import time
-import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
-from threading import Condition, Thread
+from threading import Condition, RLock, Thread
 from typing import Any
 
 from ..protocol.conversation import INITIALIZE, Answer, Call, Conversation, Event, Execute
 from ..protocol.errors import SidecarError
-from ..protocol.messages import BadMessage, Failure, Message, Notification, Result, parse
-from ..protocol.methods import InitializeParams, Method, check_version, convert, lane
+from ..protocol.messages import BadMessage, Message, Notification, Result, overloaded, parse
+from ..protocol.methods import InitializeParams, Method, convert, lane
 from ..wire.framing import Frame, FrameError, FrameReader, Refused, encode
 from ..wire.limits import MIB, Limits
 from . import platform
 from .context import CallContext
 from .lanes import Lanes
+from .outcomes import encodable, encode_response, encode_result, failure
+from .pending import Pending
 from .stdio import Wire
 from .stopping import EXIT_INTERNAL, EXIT_OK, EXIT_OUTPUT_BROKEN, EXIT_PROTOCOL, FLUSH_S, Stop, Stopper
-from .writer import OutputBroken, Writer
+from .writer import NO_BOUND, OutputBroken, Writer
 
 MAX_QUEUED_BYTES = 64 * MIB
 """Answers that wait for the host to read. A handler with a further answer waits."""
 
 RESERVE_BYTES = 16 * MIB
 """What the reader may queue beyond that: pings, refusals, cheap answers."""
+
+MAPPED_BYTES = 4 * MIB
+"""Payloads from this size on, most of which become sessions, get memory that goes back to the system when freed."""
 
 SHUTDOWN = "shutdown"
 
@@ -38,9 +44,9 @@ _log = logging.getLogger("sidecar")
 class Server:
     """Serves `methods` on `wire` until the host goes or says so.
 
-    `max_pending_bytes` bounds the payloads of requests that are not answered yet; one that would go beyond it is
-    read past and answered `overloaded`, so that the line stays free for ping and cancel. One request is always
-    taken, however large its payload within the limits.
+    `max_pending_bytes` bounds the requests that wait for a handler or its end, as the bytes of their frames; one that
+    would go beyond it is read past and answered `overloaded`, so that the line stays free for ping and cancel. One
+    request is always taken, however large within the limits.
     """
 
     def __init__(
@@ -56,12 +62,12 @@ class Server:
         self._clock = clock
         self._host_limits = Limits()
         self._debug = False
-        self._max_pending_bytes = max_pending_bytes
-        self._pending_bytes = 0  # of requests that are not answered
-        self._arriving_bytes = 0  # of the frame that is being read; the reader's own
-        self._frames = FrameReader(limits, self._allocate)
+        self._pending = Pending(max_pending_bytes)
+        self._unsent = 0  # answers that were given and are not queued for writing yet
+        self._frames = FrameReader(limits, _allocate, self._pending.check)
         self._conversation = Conversation()
-        self._changed = Condition()  # guards the conversation and the pending bytes
+        self._lock = RLock()  # guards the conversation and the unsent answers
+        self._changed = Condition(self._lock)  # told only while the process stops: nobody waits before that
         self._lanes = Lanes()
         self._stopper = Stopper(self._wind_down)
         self._writer = Writer(wire.output_fd, MAX_QUEUED_BYTES, self._on_broken_output)
@@ -72,8 +78,10 @@ class Server:
         `parent_pid` is the process to die with, or None. Must be called on the main thread.
         """
         signal.signal(signal.SIGTERM, lambda *_: self._stopper.stop(Stop("terminated", EXIT_OK)))
+        faulthandler.enable(2)  # a crash in native code says where
+        Thread(target=self._watch_input, name="hangup", daemon=True).start()
         if parent_pid is not None:
-            Thread(target=self._watch, args=(parent_pid,), name="watchdog", daemon=True).start()
+            Thread(target=self._watch_process, args=(parent_pid,), name="watchdog", daemon=True).start()
         try:
             self._read()
         except BaseException:
@@ -100,60 +108,49 @@ class Server:
     def _end_of_line(self, fault: FrameError) -> None:
         quoted = fault.quoted.decode("ascii", "backslashreplace")
         params = {"culprit": fault.culprit, "message": str(fault), "quoted": quoted}
-        _log.error("protocol error: %s; the frame begins with %r", fault, fault.quoted)
         self._send_from_reader(Notification("protocol_error", params))
-        self._stopper.stop(Stop("protocol error", EXIT_PROTOCOL, grace_s=0))
-
-    def _allocate(self, size: int) -> Any:
-        import pyarrow as pa  # 35 ms that a process which gets no payload does not need
-
-        total = self._pending_bytes + self._arriving_bytes + size
-        if self._pending_bytes and total > self._max_pending_bytes:
-            self._arriving_bytes = 0
-            raise Refused(f"{self._pending_bytes} bytes of payload wait already, the limit is {self._max_pending_bytes}")
-        buffer = pa.allocate_buffer(size)
-        self._arriving_bytes += size
-        return buffer
+        self._stopper.stop(Stop(f"protocol error: {fault}; the frame begins with {fault.quoted!r}", EXIT_PROTOCOL, 0))
 
     def _take(self, frame: Frame) -> None:
-        payload_bytes, self._arriving_bytes = self._arriving_bytes, 0
-        try:
-            message = parse(frame)
-        except BadMessage as bad:
-            self._send_from_reader(bad.failure)
-            return
-        with self._changed:
-            event = self._conversation.receive(message)
-            self._changed.notify_all()
-        self._handle(event, payload_bytes)
-
-    def _handle(self, event: Event | None, payload_bytes: int) -> None:
+        with self._lock:
+            event = self._receive(frame)
+            if self._conversation.stopping:
+                self._changed.notify_all()
         if isinstance(event, Answer):
             self._send_from_reader(event.response)
         elif isinstance(event, Execute):
-            self._dispatch(event.call, payload_bytes)
+            self._dispatch(event.call, frame.size)
 
-    def _dispatch(self, call: Call, payload_bytes: int) -> None:
+    def _receive(self, frame: Frame) -> Event | None:
+        try:
+            message = parse(frame)
+        except BadMessage as bad:
+            return self._conversation.refuse(bad.failure)
+        return self._conversation.receive(message)
+
+    def _dispatch(self, call: Call, frame_bytes: int) -> None:
         if call.method == SHUTDOWN:
+            with self._lock:
+                self._conversation.stop()  # at once: the next request may have been read already
             self._stopper.stop(Stop("shutdown", EXIT_OK))
             return
         try:
             method, params = self._resolve(call)
-        except SidecarError as error:
-            self._answer(call, error, RESERVE_BYTES)
-            return
-        key = lane(call.params)
-        call.params = {}  # the handler has them as a struct; a second reference would outlive it
-        if method.is_cheap(params) and self._lanes.is_idle(key) and self._writer.has_room():
-            self._execute(call, method, params, 0, RESERVE_BYTES)
-            return
-        with self._changed:
-            self._pending_bytes += payload_bytes
-        self._lanes.submit(key, partial(self._execute, call, method, params, payload_bytes))
+            key = lane(call.params)
+            if method.is_cheap(params) and self._lanes.is_idle(key) and self._writer.has_room():
+                self._execute(call, method, params, RESERVE_BYTES)
+                return
+            self._pending.check(frame_bytes)
+        except Refused as refusal:
+            self._answer(call, overloaded(refusal, frame_bytes), RESERVE_BYTES)
+        except Exception as error:
+            self._answer(call, failure(call.method, error, self._debug), RESERVE_BYTES)
+        else:
+            call.params = {}  # the handler has them as a struct; a second reference would outlive it
+            self._pending.add(frame_bytes)
+            self._lanes.submit(key, partial(self._execute_pending, call, method, params, frame_bytes))
 
     def _resolve(self, call: Call) -> tuple[Method, Any]:
-        if call.method == INITIALIZE:
-            self._initialize(convert(call.params, InitializeParams))
         method = self._methods.get(call.method)
         if method is None:
             known = sorted({*self._methods, SHUTDOWN})
@@ -161,7 +158,6 @@ class Server:
         return method, convert(call.params, method.params)
 
     def _initialize(self, params: InitializeParams) -> None:
-        check_version(params.protocol_version)
         limits = params.limits
         self._debug = params.debug
         self._host_limits = Limits(
@@ -171,72 +167,54 @@ class Server:
 
     # -- serving ---------------------------------------------------------------------------------------------
 
-    def _execute(self, call: Call, method: Method, params: Any, payload_bytes: int, reserve_bytes: int = 0) -> None:
-        with self._changed:
-            started = self._conversation.start(call)
-        outcome = self._run(call, method, params) if started else None
-        del params
-        if payload_bytes:
-            with self._changed:
-                self._pending_bytes -= payload_bytes
-        if started:
-            self._answer(call, outcome, reserve_bytes)
+    def _execute_pending(self, call: Call, method: Method, params: Any, frame_bytes: int) -> None:
+        outcome = self._run(call, method, params)
+        self._pending.remove(frame_bytes)  # before the answer, which may have to wait for the host to read
+        self._answer(call, outcome)
+
+    def _execute(self, call: Call, method: Method, params: Any, reserve_bytes: int) -> None:
+        self._answer(call, self._run(call, method, params), reserve_bytes)
 
     def _run(self, call: Call, method: Method, params: Any) -> Any:
+        with self._lock:
+            if not self._conversation.start(call):
+                return None  # cancelled before it began; the answer is dropped as any late one
         context = CallContext(call, self._commit, self._notify, self._clock)
         try:
-            return method.handler(params, context)
-        except SidecarError as error:
-            return error
-        except MemoryError as error:
-            return SidecarError("memory_limit", f"{call.method}: {error or 'out of memory'}")
+            result = method.handler(params, context)
+            if call.method == INITIALIZE:
+                self._initialize(params)
+            return result
         except BaseException as error:  # a handler may call sys.exit; a panic in Rust is no Exception either
-            _log.exception("%s failed", call.method)
-            data = {"traceback": traceback.format_exc()} if self._debug else {}
-            name = type(error).__name__
-            return SidecarError("internal_error", f"{call.method} failed: {name}: {error}", method=call.method, **data)
+            return failure(call.method, error, self._debug)
 
     def _commit(self, call: Call) -> None:
-        with self._changed:
+        with self._lock:
             self._conversation.commit(call)
 
     def _answer(self, call: Call, outcome: Any, reserve_bytes: int = 0) -> None:
         parts: list[Any] | None = None
         if not isinstance(outcome, SidecarError):
             try:
-                parts = self._encode(Result(call.id, outcome))
+                parts = encode_result(Result(call.id, outcome), self._host_limits)
             except SidecarError as error:
                 outcome = error
-        with self._changed:
+        with self._lock:
             answer = self._conversation.finish(call, outcome)
-            self._changed.notify_all()
+            self._unsent += 1
         if answer is not None:
-            self._put(parts or encode(answer.response), reserve_bytes)
-
-    def _encode(self, result: Result) -> list[Any]:
-        try:
-            parts = encode(result)
-        except (TypeError, ValueError, RecursionError) as fault:
-            raise SidecarError("internal_error", f"the result has no JSON form: {fault}") from None
-        header_bytes, payload_bytes = len(parts[0]), sum(memoryview(part).nbytes for part in parts[1:])
-        limits = self._host_limits
-        if header_bytes > limits.max_header_bytes or payload_bytes > limits.max_payload_bytes:
-            raise SidecarError(
-                "too_large",
-                f"the answer has {header_bytes} + {payload_bytes} bytes, the host takes "
-                f"{limits.max_header_bytes} + {limits.max_payload_bytes}: ask for less at a time",
-                header_bytes=header_bytes,
-                payload_bytes=payload_bytes,
-                **limits._asdict(),
-            )
-        return parts
+            self._put(parts or encode_response(answer.response), reserve_bytes)
+        with self._lock:
+            self._unsent -= 1
+            if self._conversation.stopping:
+                self._changed.notify_all()
 
     # -- sending ---------------------------------------------------------------------------------------------
 
     def log(self, level: str, message: str) -> None:
         """Send a `log` notification; silently not, where the host does not read: standard error has it too."""
         if self._writer.has_room():
-            self._put(encode(Notification("log", {"level": level, "message": message})), RESERVE_BYTES)
+            self._put(encode(Notification("log", {"level": level, "message": encodable(message)})), RESERVE_BYTES)
 
     def _notify(self, notification: Notification) -> None:
         self._put(encode(notification))
@@ -245,15 +223,18 @@ class Server:
         self._put(encode(message), RESERVE_BYTES)
 
     def _put(self, parts: list[Any], reserve_bytes: int = 0) -> None:
-        try:
+        with suppress(OutputBroken):  # the process is on its way out
             self._writer.put(parts, reserve_bytes)
-        except OutputBroken:
-            pass  # the process is on its way out
 
     # -- stopping --------------------------------------------------------------------------------------------
 
-    def _watch(self, parent_pid: int) -> None:
-        platform.wait_for_parent_to_end(parent_pid)
+    def _watch_input(self) -> None:
+        """The reader may be waiting for a host that does not read, and then does not see that it wrote its last."""
+        if platform.wait_for_hangup(self._wire.input_fd):
+            self._writer.lift_reserve()
+
+    def _watch_process(self, pid: int) -> None:
+        platform.wait_for_process_to_end(pid)
         self._stopper.stop(Stop("the host is gone", EXIT_OK, grace_s=0))
 
     def _on_broken_output(self) -> None:
@@ -261,8 +242,8 @@ class Server:
 
     def _wind_down(self, stop: Stop) -> None:
         """Finish what is open within the grace, cancel the rest, answer a shutdown last, and flush."""
-        _log.info("stopping: %s", stop.reason)
-        with self._changed:
+        _log.log(logging.ERROR if stop.code else logging.INFO, "stopping: %s", stop.reason)
+        with self._lock:
             self._conversation.stop()
             self._changed.wait_for(lambda: not self._working(), stop.grace_s)
             shutdowns = [call for call in self._conversation.open.values() if call.method == SHUTDOWN]
@@ -270,11 +251,17 @@ class Server:
             answers = [*self._conversation.cancel_all(), *answers]
         for answer in answers:
             if answer is not None:
-                self._put(encode(answer.response), RESERVE_BYTES)
+                self._put(encode_response(answer.response), NO_BOUND)
         self._writer.flush(FLUSH_S)
 
     def _working(self) -> bool:
-        return any(call.method != SHUTDOWN for call in self._conversation.open.values())
+        return self._unsent > 0 or any(call.method != SHUTDOWN for call in self._conversation.open.values())
+
+
+def _allocate(size: int) -> Any:
+    import pyarrow as pa  # 35 ms that a process which gets no payload does not need
+
+    return platform.map_memory(size) if size >= MAPPED_BYTES else pa.allocate_buffer(size)
 
 
 class WireLog(logging.Handler):

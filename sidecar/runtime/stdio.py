@@ -39,7 +39,9 @@ def claim() -> Wire:
     platform.redirect(2, 1)
     sys.stdout = sys.stderr
     for fd in wire:
+        platform.make_blocking(fd)
         platform.grow_buffer(fd)
+    platform.give_up_in_forks(wire)
     return wire
 
 
@@ -58,5 +60,6 @@ def _ensure_stderr() -> None:
         if null != 2:
             os.dup2(null, 2)
             os.close(null)
+        os.set_inheritable(2, True)  # or a child's first file would be its standard error
     if sys.stderr is None:
         sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import faulthandler
+import logging
 import os
-import sys
 from collections.abc import Callable
+from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import NamedTuple
+
+from .readiness import WriteRoom
 
 EXIT_OK = 0
 EXIT_USAGE = 64
@@ -15,8 +18,13 @@ EXIT_INTERNAL = 70
 EXIT_OUTPUT_BROKEN = 74
 EXIT_PROTOCOL = 76
 
+EXIT_DEADLINE = 1
+"""The deadline passed: native code kept the interpreter's lock. The code is faulthandler's own."""
+
 DEADLINE_S = 1.8
 """From the decision to stop to the end of the process, at the latest; the promise to the host is 2 s."""
+
+STACKS_BYTES = 4096
 
 GRACE_S = 1.0
 """What open requests get to finish, where the host is still there to read their answers."""
@@ -36,35 +44,49 @@ class Stop(NamedTuple):
 class Stopper:
     """Runs `wind_down(stop)` once, on a thread of its own, and then ends the process without more ado.
 
-    Only a thread can do this: the reader may be waiting for input that never comes. `os._exit` is used because
-    the interpreter's own end waits for threads that are inside native code.
+    Only a thread can do this: the reader may be waiting for input that never comes. It is there from the start, for
+    when it is needed the system may have no thread left to give. `os._exit` is used because the interpreter's own
+    end waits for threads that are inside native code.
     """
 
-    def __init__(self, wind_down: Callable[[Stop], None], exit: Callable[[int], None] = os._exit) -> None:
+    def __init__(
+        self,
+        wind_down: Callable[[Stop], None],
+        exit: Callable[[int], None] = os._exit,
+        arm_deadline: Callable[[], None] | None = None,
+    ) -> None:
         self._wind_down = wind_down
         self._exit = exit
-        self._lock = Lock()
-        self._stop: Stop | None = None
+        self._arm_deadline = arm_deadline or _arm_deadline
+        self._first = Lock()
+        self._stops: SimpleQueue[Stop] = SimpleQueue()
         self.ended = Event()
+        Thread(target=self._run, name="stopper", daemon=True).start()
 
     def stop(self, stop: Stop) -> None:
-        """Begin to stop. The first call counts; returns at once."""
-        with self._lock:
-            if self._stop is not None:
-                return
-            self._stop = stop
-        _arm_deadline()
-        Thread(target=self._run, args=(stop,), name="stopper", daemon=True).start()
+        """Begin to stop. The first call counts; returns at once. A signal handler may call it, at any point of
+        another call, so that nothing in here waits."""
+        if self._first.acquire(blocking=False):
+            self._arm_deadline()
+            self._stops.put(stop)
 
-    def _run(self, stop: Stop) -> None:
+    def _run(self) -> None:
+        stop = self._stops.get()
         try:
             self._wind_down(stop)
+        except Exception:
+            logging.getLogger("sidecar").exception("winding down failed")
         finally:
-            self.ended.set()
             self._exit(stop.code)
+            self.ended.set()
 
 
 def _arm_deadline() -> None:
-    """A timer in C: it ends the process even while a native call keeps the interpreter's lock to itself."""
-    if sys.stderr is not None:
-        faulthandler.dump_traceback_later(DEADLINE_S, exit=True)
+    """A timer in C: it ends the process even while a native call keeps the interpreter's lock to itself.
+
+    It writes every thread's stack to standard error first, if that would not wait: a host which does not read
+    standard error must not keep the process alive.
+    """
+    takes_stacks = WriteRoom(2).takes(STACKS_BYTES)
+    output = 2 if takes_stacks else os.open(os.devnull, os.O_WRONLY)
+    faulthandler.dump_traceback_later(DEADLINE_S, exit=True, file=output)

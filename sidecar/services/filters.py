@@ -19,8 +19,9 @@ class Filter(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     """One condition. `value` is a value of the column's type; a list of two for `between` (both included), of any
     number for `in`, absent for `is_null` and `is_not_null`. A null in the column matches `is_null` alone.
 
-    Dates, times and timestamps are ISO 8601 strings, binary is base64, decimals are strings or integers; an integer
-    beyond 2^53 may be a string. `contains` is literal and for strings only.
+    A value has the form that `tables/rows` gives it in JSON, so that what a page shows can be asked for. More is taken
+    where it is as exact: an integer beyond 2^53 as a number, a decimal as an integer, a duration as its count alone,
+    any ISO 8601 form of a timestamp. `contains` is literal and for strings only.
     """
 
     column: str
@@ -67,7 +68,7 @@ def _membership(filter: Filter, field: pa.Field, column: Any) -> Any:
 
 
 def _contains(filter: Filter, field: pa.Field, column: Any) -> Any:
-    dtype = _value_type(field.type)
+    dtype = value_type(field.type)
     if not (pa.types.is_string(dtype) or pa.types.is_large_string(dtype)) or not isinstance(filter.value, str):
         raise _invalid(filter, field, "it takes a string, on a column of strings")
     from .polars import pl
@@ -82,38 +83,65 @@ def _literal(filter: Filter, field: pa.Field, values: list[Any]) -> Any:
 
 
 def _series(filter: Filter, field: pa.Field, values: list[Any]) -> Any:
-    from .polars import pl
+    from .polars import comparable, series
 
-    dtype = _value_type(field.type)
+    dtype = value_type(field.type)
     try:
         scalars = [typed(value, dtype) for value in values]
-    except (ValueError, TypeError, pa.ArrowException) as fault:
+    except (ValueError, TypeError, OverflowError, pa.ArrowException) as fault:
         raise _invalid(filter, field, str(fault)) from None
-    return pl.from_arrow(pa.array(scalars, dtype))
+    return series(comparable(pa.chunked_array([pa.array(scalars, dtype)])))
 
 
-def typed(value: Any, dtype: pa.DataType) -> Any:
+def typed(value: Any, dtype: pa.DataType) -> pa.Scalar:
     """A JSON value as a scalar of `dtype`, exactly. Raises `ValueError`, `TypeError` or Arrow's errors."""
-    types = pa.types
-    if types.is_boolean(dtype):
-        return _expect(value, bool, dtype)
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool) != pa.types.is_boolean(dtype):
         raise TypeError(f"{value!r} is no {dtype}")
-    if types.is_integer(dtype):
-        return pa.scalar(int(value) if isinstance(value, str) else _expect(value, int, dtype), dtype)
-    if types.is_floating(dtype):
-        return pa.scalar(float(_expect(value, (int, float), dtype)), dtype)
-    if types.is_decimal(dtype):
-        return pa.scalar(str(_expect(value, (int, str), dtype))).cast(dtype)
-    if types.is_duration(dtype):
-        return pa.scalar(_expect(value, int, dtype), dtype)
-    if types.is_temporal(dtype) and not types.is_interval(dtype):
-        return pa.scalar(_expect(value, str, dtype)).cast(dtype)
-    if types.is_string(dtype) or types.is_large_string(dtype):
-        return pa.scalar(_expect(value, str, dtype), dtype)
-    if types.is_binary(dtype) or types.is_large_binary(dtype) or types.is_fixed_size_binary(dtype):
-        return pa.scalar(base64.b64decode(_expect(value, str, dtype), validate=True), dtype)
+    for is_one, scalar in _SCALARS:
+        if is_one(dtype):
+            return scalar(value, dtype)
     raise TypeError(f"a column of {dtype} cannot be compared")
+
+
+def _integer(value: Any, dtype: pa.DataType) -> pa.Scalar:
+    return pa.scalar(int(value) if isinstance(value, str) else _expect(value, int, dtype), dtype)
+
+
+def _binary(value: Any, dtype: pa.DataType) -> pa.Scalar:
+    return pa.scalar(base64.b64decode(_expect(value, str, dtype), validate=True), dtype)
+
+
+def _floating(value: Any, dtype: pa.DataType) -> pa.Scalar:
+    is_named = value in ("NaN", "Infinity", "-Infinity")
+    return pa.scalar(float(value if is_named else _expect(value, (int, float), dtype)), dtype)
+
+
+def _duration(value: Any, dtype: pa.DataType) -> pa.Scalar:
+    count, _, unit = value.partition(" ") if isinstance(value, str) else (_expect(value, int, dtype), "", dtype.unit)
+    if unit != dtype.unit:
+        raise TypeError(f"{value!r} is no count of {dtype.unit}")
+    return pa.scalar(int(count), dtype)
+
+
+def _time(value: Any, dtype: pa.DataType) -> pa.Scalar:
+    """By way of a timestamp: Arrow has no cast from a string to a time."""
+    return pa.scalar(f"1970-01-01 {_expect(value, str, dtype)}").cast(pa.timestamp(dtype.unit)).cast(dtype)
+
+
+_SCALARS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Any, pa.DataType], pa.Scalar]], ...] = (
+    (pa.types.is_boolean, pa.scalar),
+    (pa.types.is_integer, _integer),
+    (pa.types.is_floating, _floating),
+    (pa.types.is_decimal, lambda value, dtype: pa.scalar(str(_expect(value, (int, str), dtype))).cast(dtype)),
+    (pa.types.is_duration, _duration),
+    (pa.types.is_time, _time),
+    (pa.types.is_temporal, lambda value, dtype: pa.scalar(_expect(value, str, dtype)).cast(dtype)),
+    (pa.types.is_string, lambda value, dtype: pa.scalar(_expect(value, str, dtype), dtype)),
+    (pa.types.is_large_string, lambda value, dtype: pa.scalar(_expect(value, str, dtype), dtype)),
+    (pa.types.is_binary, _binary),
+    (pa.types.is_large_binary, _binary),
+    (pa.types.is_fixed_size_binary, _binary),
+)
 
 
 def _expect(value: Any, kind: type | tuple[type, ...], dtype: pa.DataType) -> Any:
@@ -122,7 +150,8 @@ def _expect(value: Any, kind: type | tuple[type, ...], dtype: pa.DataType) -> An
     return value
 
 
-def _value_type(dtype: pa.DataType) -> pa.DataType:
+def value_type(dtype: pa.DataType) -> pa.DataType:
+    """The type of the values in an extension or dictionary column."""
     if isinstance(dtype, pa.BaseExtensionType):
         dtype = dtype.storage_type
     return dtype.value_type if pa.types.is_dictionary(dtype) else dtype

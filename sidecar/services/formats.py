@@ -41,6 +41,8 @@ _KNOWN_BUT_UNREAD = (
     (b"\x1f\x8b", "compressed with gzip: unpack it first"),
     (b"\x28\xb5\x2f\xfd", "compressed with Zstandard: unpack it first"),
     (b"PK\x03\x04", "a ZIP archive, which spreadsheets are too"),
+    (b"\xff\xfe", "text in UTF-16: save it as UTF-8"),
+    (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
 )
 _SNIFFED_BYTES = 64 * 1024
 _BOM = b"\xef\xbb\xbf"

@@ -21,6 +21,8 @@ def json_rows(page: pa.Table) -> msgspec.Raw:
 
     Raises `unencodable_column` for a type that has no such form.
     """
+    if not page.column_names:
+        return msgspec.Raw(msgspec.json.encode([{}] * page.num_rows))
     columns = [json_values(name, column) for name, column in zip(page.column_names, page.columns, strict=True)]
     rows = [dict(zip(page.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
     return msgspec.Raw(msgspec.json.encode(rows))
@@ -32,6 +34,8 @@ def json_values(name: str, column: pa.ChunkedArray) -> list[Any]:
     try:
         if isinstance(dtype, pa.BaseExtensionType):
             column = pa.chunked_array([chunk.storage for chunk in column.chunks], dtype.storage_type)
+        if pa.types.is_dictionary(dtype) and pa.types.is_nested(dtype.value_type):
+            column = pa.chunked_array([_decoded(chunk) for chunk in column.chunks], dtype.value_type)
         if pa.types.is_duration(column.type):
             return _durations(column)
         values = column.cast(_textual(column.type)).to_pylist()
@@ -44,8 +48,13 @@ def json_values(name: str, column: pa.ChunkedArray) -> list[Any]:
             format="json",
         ) from None
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_boolean(column.type):
-        return values
+        return list(values)
     return [_exact(value) for value in values]
+
+
+def _decoded(array: pa.DictionaryArray) -> pa.Array:
+    """Not with a cast, which has none for nested values."""
+    return array.dictionary.take(array.indices)
 
 
 def _durations(column: pa.ChunkedArray) -> list[Any]:

@@ -79,12 +79,17 @@ class LazyTable:
         for place, row in enumerate(indices.to_pylist()):
             piece = self._piece_of(row)
             wanted.setdefault(piece, []).append((place, row - self._starts[piece]))
-        parts, places = [], []
+        parts: list[pa.Table] = []
+        places: list[int] = []
         for piece, rows in wanted.items():
             parts.append(self._piece(piece, columns).take(pa.array([row for _, row in rows], pa.uint32())))
             places.extend(place for place, _ in rows)
         back = sorted(range(len(places)), key=places.__getitem__)
         return self._concat(parts, columns).combine_chunks().take(pa.array(back, pa.uint32()))
+
+    def is_ready(self, columns: Sequence[int], gather: bool) -> bool:  # noqa: ARG002 - of the protocol
+        """Never: a page may cost reading."""
+        return False
 
     def select(self, columns: Sequence[int]) -> pa.Table:
         """Reads every piece, past the cache: whole columns would only flush it."""

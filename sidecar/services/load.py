@@ -14,7 +14,7 @@ from ..protocol.methods import Context
 from ..wire.payload import Payload
 from . import readers
 from .formats import Format, detect
-from .lazy import FileGuard, LazyTable
+from .lazy_files import open_lazy
 from .paths import PathPolicy
 from .sessions import Claim, Column, Session, Sessions
 from .source import Source
@@ -83,9 +83,10 @@ class Load:
                 table=table,
                 warnings=warnings,
             )
+            result = _result(session)
             context.commit()
             self._sessions.put(session)
-        return _result(session)
+        return result
 
     def _open(self, kind: str, value: Any) -> Source:
         if kind == "path":
@@ -98,61 +99,13 @@ class Load:
         self, source: Source, format_: Format, mode: str, claim: Claim, context: Context, warnings: list[str]
     ) -> Table:
         if mode == "lazy":
-            return open_lazy(source, format_)
-        table = EagerTable(_unique_names(readers.read(source, format_, claim, context), warnings))
+            return open_lazy(source, format_, context)
+        data = readers.read(source, format_, claim, context)
+        if format_ in ("csv", "tsv"):
+            _warn_of_renamed(data, warnings)
+        table = EagerTable(_unique_names(data, warnings))
         claim.grow_to(table.bytes)
         return table
-
-
-def open_lazy(source: Source, format_: Format) -> LazyTable:
-    """The file as a table of pieces. Raises `lazy_unsupported` for a format that has none."""
-    guard = FileGuard(source.path) if source.path is not None else None
-    try:
-        if format_ == "parquet":
-            return _lazy_parquet(source, guard)
-        if format_ == "arrow_file":
-            return _lazy_arrow_file(source, guard)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as fault:
-        raise source.invalid(fault, format_) from None
-    raise SidecarError(
-        "lazy_unsupported",
-        f"{format_} cannot be read in pieces: load it with mode eager, or as parquet or arrow_file",
-        format=format_,
-        formats=["parquet", "arrow_file"],
-    )
-
-
-def _lazy_parquet(source: Source, guard: FileGuard | None) -> LazyTable:
-    file = readers.open_parquet(source)
-    metadata = file.metadata
-    schema = _lazy_schema(file.schema_arrow)
-
-    def read(piece: int, columns: Any) -> pa.Table:
-        if guard is not None:
-            guard.check()
-        names = [schema.field(column).name for column in columns]
-        return readers.plain(file.read_row_group(piece, columns=names)).select(names)
-
-    return LazyTable(schema, [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)], read)
-
-
-def _lazy_arrow_file(source: Source, guard: FileGuard | None) -> LazyTable:
-    reader = pa.ipc.open_file(source.open())
-    schema = _lazy_schema(reader.schema)
-
-    def read(piece: int, columns: Any) -> pa.Table:
-        if guard is not None:
-            guard.check()
-        return readers.plain(pa.Table.from_batches([reader.get_batch(piece)]).select(list(columns)))
-
-    rows = [reader.get_batch(i).num_rows for i in range(reader.num_record_batches)]
-    return LazyTable(schema, rows, read)
-
-
-def _lazy_schema(schema: pa.Schema) -> pa.Schema:
-    if len({*schema.names}) != len(schema.names):
-        raise SidecarError("lazy_unsupported", "two columns have the same name: load it with mode eager")
-    return pa.schema([field.with_type(readers.plain_type(field.type)) for field in schema], schema.metadata)
 
 
 def _only_source(params: LoadParams) -> tuple[str, Any]:
@@ -181,7 +134,7 @@ def _check_kind(source: Source, kind: str, format_: Format) -> None:
 
 def _filename(kind: str, value: Any, label: str | None) -> str:
     if kind == "path":
-        return os.path.basename(value)
+        return str(os.path.basename(value))
     return os.path.basename(label) if label else INLINE
 
 
@@ -201,6 +154,15 @@ def _unique_names(table: pa.Table, warnings: list[str]) -> pa.Table:
     return table.rename_columns(names) if len(taken) < len(names) else table
 
 
+def _warn_of_renamed(table: pa.Table, warnings: list[str]) -> None:
+    """Polars makes the names of a text unique by itself: `a`, `a_duplicated_0`."""
+    names = {*table.column_names}
+    for name in table.column_names:
+        first, mark, number = name.rpartition("_duplicated_")
+        if mark and number.isdecimal() and first in names:
+            warnings.append(f"a second column named {first!r} is called {name!r}")
+
+
 def _result(session: Session) -> LoadResult:
     return LoadResult(
         session.id,
@@ -214,5 +176,3 @@ def _result(session: Session) -> LoadResult:
         session.table.bytes,
         session.warnings,
     )
-
-

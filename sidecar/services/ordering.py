@@ -14,10 +14,14 @@ from msgspec import Struct
 
 from ..protocol.errors import SidecarError
 from .filters import Filter, expression, null_test
+from .plain import check_valid
 from .table import Table
 
 CACHE_BYTES = 256 * 1024 * 1024
 """Row orders that are kept over all sessions: 4 bytes a row."""
+
+MAX_ROWS = 2**32 - 1
+"""Rows are counted with 32 bits."""
 
 
 class Sort(Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,17 +78,20 @@ def _key(table: Table, sort: Sequence[Sort], filter: Sequence[Filter]) -> tuple[
 
 def row_order(table: Table, sort: Sequence[Sort], filter: Sequence[Filter] = ()) -> pa.Array:
     """Compute what `RowOrders.get` keeps."""
+    if table.rows > MAX_ROWS:
+        raise SidecarError("too_large", f"{table.rows} rows are too many to order", rows=table.rows, max_rows=MAX_ROWS)
     keys = [position(table.schema, key.column) for key in sort]
     for index in keys:
         _check_ordered(table.schema.field(index), "unsortable_column")
-    columns = {_name(index): _column(table, index) for index in keys}
+    columns = {_name(index, "key"): _ranked(_column(table, index)) for index in keys}
     tests = [_test(table, condition, columns) for condition in filter]
-    from .polars import pl
+    from .polars import pl, series
 
-    frame = pl.from_arrow(pa.table(columns)).lazy().with_row_index("row").filter(*tests)
+    frame = pl.LazyFrame({name: series(column) for name, column in columns.items()})
+    frame = frame.with_row_index("row").filter(*tests)
     if keys:  # twice as fast as `arg_sort_by` on strings (measured, 5 M rows: 0.86 s against 2.4 s)
         frame = frame.sort(
-            [_name(index) for index in keys],
+            [_name(index, "key") for index in keys],
             descending=[key.descending for key in sort],
             nulls_last=[key.nulls_last for key in sort],
             maintain_order=True,
@@ -108,15 +115,24 @@ def _test(table: Table, condition: Filter, columns: dict[str, pa.ChunkedArray]) 
     return expression(condition, field, pl.col(_name(index)))
 
 
-def _name(index: int) -> str:
+def _name(index: int, role: str = "column") -> str:
     """Columns are named by position: a name of a user's could be that of the row index."""
-    return f"column_{index}"
+    return f"{role}_{index}"
+
+
+def _ranked(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What a column is sorted by: an ordered dictionary says the order of its values itself."""
+    if not (pa.types.is_dictionary(column.type) and column.type.ordered):
+        return column
+    return pa.chunked_array([column.combine_chunks().indices])  # joined: each chunk may have its own dictionary
 
 
 def _column(table: Table, index: int) -> pa.ChunkedArray:
+    from .polars import comparable
+
     column = table.select([index]).column(0)
-    column.validate(full=True)  # bad offsets in a string column would be read out of bounds
-    return column
+    check_valid(column)  # bad offsets in a string column would be read out of bounds
+    return comparable(column)
 
 
 def position(schema: pa.Schema, name: str) -> int:
@@ -134,7 +150,10 @@ def has_order(dtype: pa.DataType) -> bool:
         dtype = dtype.storage_type
     if types.is_dictionary(dtype):
         dtype = dtype.value_type
-    return not (types.is_nested(dtype) or types.is_interval(dtype) or types.is_decimal256(dtype))
+    if types.is_decimal(dtype):
+        return not types.is_decimal256(dtype) and 0 <= dtype.scale <= dtype.precision
+    is_empty = types.is_fixed_size_binary(dtype) and dtype.byte_width == 0
+    return not (types.is_nested(dtype) or types.is_interval(dtype) or is_empty)
 
 
 def _check_ordered(field: pa.Field, kind: str) -> None:

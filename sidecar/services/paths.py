@@ -46,9 +46,11 @@ def _real(path: str) -> str:
     if not path or "\0" in path:
         raise SidecarError("invalid_path", f"{path!r} is no path", path=path)
     try:
-        return os.path.realpath(path)
+        real = os.path.realpath(path)
+        real.encode()  # a link may lead to a name that is not UTF-8, which no message could carry
     except (OSError, ValueError) as fault:  # a loop of links, a name that the system cannot encode
         raise SidecarError("invalid_path", f"{path!r}: {fault}", path=path) from None
+    return real
 
 
 def _is_below(real: str, directory: str) -> bool:
@@ -61,7 +63,7 @@ def _is_below(real: str, directory: str) -> bool:
 def _check_regular(path: str, real: str) -> None:
     try:
         mode = os.stat(real).st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise SidecarError("file_not_found", f"there is no file {path}", path=path) from None
     except PermissionError:
         raise SidecarError("permission_denied", f"{path} may not be read", path=path) from None

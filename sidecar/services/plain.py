@@ -9,6 +9,9 @@ import pyarrow.compute as pc
 
 from ..protocol.errors import SidecarError
 
+VIEW_BYTES = 16
+"""One value of a string or binary view column: its length, and its first bytes or all of them."""
+
 
 def plain(table: pa.Table) -> pa.Table:
     """The table with strings and bytes for their views, lists for list views, and run-end encoding spelled out,
@@ -16,6 +19,7 @@ def plain(table: pa.Table) -> pa.Table:
 
     Raises `unsupported_type`, and `ArrowInvalid` for a column whose data is not what its type says.
     """
+    check_schema(table.schema)
     columns = [_plain_column(field, column) for field, column in zip(table.schema, table.columns, strict=True)]
     if all(new is old for new, old in zip(columns, table.columns, strict=True)):
         return table
@@ -23,12 +27,20 @@ def plain(table: pa.Table) -> pa.Table:
     return pa.table(columns, schema=pa.schema(fields, table.schema.metadata))
 
 
+def check_schema(schema: pa.Schema) -> None:
+    """Raises `unsupported_type`, and `UnicodeDecodeError` for a name that is not UTF-8: here and not where a host
+    asks for the columns."""
+    for field in schema:
+        _ = field.name, str(field.type)
+        if holds(field.type, _is_unwrapped):
+            raise _unsupported(field)
+
+
 def plain_type(dtype: pa.DataType) -> pa.DataType:
     """What a column of `dtype` is held as; the type itself in nearly every case."""
-    for is_kind, convert in _TYPES:
-        if is_kind(dtype):
-            return convert(dtype)
-    return dtype
+    if _is_plain(dtype):
+        return dtype
+    return next(convert(dtype) for is_kind, convert in _TYPES if is_kind(dtype))
 
 
 def check_valid(data: pa.Table | pa.ChunkedArray) -> None:
@@ -43,24 +55,44 @@ def check_valid(data: pa.Table | pa.ChunkedArray) -> None:
 
 
 def _plain_column(field: pa.Field, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    wanted = plain_type(field.type)
+    dtype = field.type
     try:
-        if wanted != field.type:
+        if not _is_plain(dtype):
             column.validate(full=True)
-            return pa.chunked_array([_plain_array(chunk) for chunk in column.chunks], wanted)
-        return _with_wide_indices(column) if pa.types.is_dictionary(wanted) else column
+            column = pa.chunked_array([_plain_array(chunk) for chunk in column.chunks], plain_type(dtype))
+        return _with_wide_indices(column) if pa.types.is_dictionary(dtype) else column
     except (pa.ArrowNotImplementedError, pa.ArrowTypeError, TypeError):
-        raise SidecarError(
-            "unsupported_type",
-            f"column {field.name!r} is of type {field.type}, which cannot be held",
-            column=field.name,
-            dtype=str(field.type),
-        ) from None
+        raise _unsupported(field) from None
+
+
+def _unsupported(field: pa.Field) -> SidecarError:
+    message = f"column {field.name!r} is of type {field.type}, which cannot be held"
+    return SidecarError("unsupported_type", message, column=field.name, dtype=str(field.type))
+
+
+def holds(dtype: pa.DataType, is_kind: Callable[[pa.DataType], bool]) -> bool:
+    """Whether a type or any type within it is of a kind."""
+    if is_kind(dtype):
+        return True
+    if isinstance(dtype, pa.BaseExtensionType):
+        return holds(dtype.storage_type, is_kind)
+    if pa.types.is_dictionary(dtype):
+        return holds(dtype.value_type, is_kind)
+    return any(holds(dtype.field(index).type, is_kind) for index in range(dtype.num_fields))
+
+
+def _is_unwrapped(dtype: pa.DataType) -> bool:
+    """Whether it is one of the two interval types that pyarrow has no arrays for: any look at one raises KeyError."""
+    return dtype.id in _UNWRAPPED
+
+
+_UNWRAPPED = {pa.lib.Type_INTERVAL_MONTHS, pa.lib.Type_INTERVAL_DAY_TIME}
 
 
 def _with_wide_indices(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Each chunk may have a dictionary of its own, and all together more values than the indices can count. Such
     chunks could never be joined."""
+    column.validate()  # a dictionary may be missing
     if sum(len(chunk.dictionary) for chunk in column.chunks) <= _index_count(column.type):
         return column
     if all(chunk.dictionary.equals(column.chunk(0).dictionary) for chunk in column.chunks):
@@ -71,10 +103,11 @@ def _with_wide_indices(column: pa.ChunkedArray) -> pa.ChunkedArray:
         pa.DictionaryArray.from_arrays(chunk.indices.cast(pa.int64()), chunk.dictionary, ordered=column.type.ordered)
         for chunk in column.chunks
     ]
-    joined = pa.chunked_array(chunks, wide).unify_dictionaries()
-    if len(joined.chunk(0).dictionary) <= _index_count(column.type):
+    # Not `unify_dictionaries`: it looks at the indices of nulls, which may be anything, and crashes (pyarrow 26).
+    joined = pa.chunked_array(chunks, wide).combine_chunks()
+    if len(joined.dictionary) <= _index_count(column.type):
         return column
-    return joined
+    return pa.chunked_array([joined])
 
 
 def _index_count(dtype: pa.DictionaryType) -> int:
@@ -82,13 +115,14 @@ def _index_count(dtype: pa.DictionaryType) -> int:
 
 
 def _plain_array(array: pa.Array) -> pa.Array:
-    wanted = plain_type(array.type)
-    if wanted == array.type:
+    if _is_plain(array.type):
         return array
+    wanted = plain_type(array.type)
     if isinstance(array, pa.ExtensionArray):
         return pa.ExtensionArray.from_storage(wanted, _plain_array(array.storage))
     if isinstance(array, pa.RunEndEncodedArray):
-        return _plain_array(pc.run_end_decode(array))
+        values = pa.RunEndEncodedArray.from_arrays(array.run_ends, _plain_array(array.values))
+        return pc.run_end_decode(values.slice(array.offset, len(array)))
     if isinstance(array, pa.ListViewArray | pa.LargeListViewArray):
         return _spelled_out(array, wanted)
     if isinstance(array, pa.StructArray):
@@ -97,9 +131,21 @@ def _plain_array(array: pa.Array) -> pa.Array:
     if isinstance(array, pa.DictionaryArray):
         values = _plain_array(array.dictionary)
         return pa.DictionaryArray.from_arrays(array.indices, values, ordered=array.type.ordered)
-    if pa.types.is_nested(array.type):
+    if isinstance(array, pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray):  # a map is a list too
         return _with_plain_values(array, wanted)
-    return array.cast(wanted)
+    return _with_empty_nulls(array).cast(wanted)
+
+
+def _with_empty_nulls(array: pa.Array) -> pa.Array:
+    """The views of nulls may be anything, no validation looks at them, and the cast to strings crashes on a negative
+    length there (pyarrow 26)."""
+    if not array.null_count:
+        return array
+    _, views, *data = array.buffers()
+    cells = pa.Array.from_buffers(pa.binary(VIEW_BYTES), len(array), [array.buffers()[0], views], offset=array.offset)
+    cells = pc.fill_null(cells, bytes(VIEW_BYTES))
+    valid = pa.concat_arrays([array.is_valid(), pa.array([True])])  # a copy, whose bits begin at 0
+    return pa.Array.from_buffers(array.type, len(array), [valid.buffers()[1], cells.buffers()[1], *data])
 
 
 def _spelled_out(array: pa.Array, wanted: pa.DataType) -> pa.Array:
@@ -117,22 +163,30 @@ def _with_plain_values(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     )
 
 
+def _is_plain(dtype: pa.DataType) -> bool:
+    if isinstance(dtype, pa.BaseExtensionType):
+        return not isinstance(dtype, pa.JsonType) or _is_plain(dtype.storage_type)
+    if pa.types.is_dictionary(dtype):
+        return _is_plain(dtype.value_type)
+    if any(is_kind(dtype) for is_kind in _NOT_PLAIN):
+        return False
+    return all(_is_plain(dtype.field(index).type) for index in range(dtype.num_fields))
+
+
 def _plain_field(field: pa.Field) -> pa.Field:
     return field.with_type(plain_type(field.type))
 
 
-def _plain_extension(dtype: pa.DataType) -> pa.DataType:
-    """Of the extension types only JSON can say by itself how it is held."""
-    storage = plain_type(dtype.storage_type)
-    return pa.json_(storage) if isinstance(dtype, pa.JsonType) and storage != dtype.storage_type else dtype
-
-
-def _plain_map(dtype: pa.MapType) -> pa.DataType:
-    return pa.map_(_plain_field(dtype.key_field), _plain_field(dtype.item_field), dtype.keys_sorted)
-
+_NOT_PLAIN = (
+    pa.types.is_string_view,
+    pa.types.is_binary_view,
+    pa.types.is_run_end_encoded,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
 
 _TYPES: Sequence[tuple[Callable[[pa.DataType], bool], Callable[..., pa.DataType]]] = (
-    (lambda dtype: isinstance(dtype, pa.BaseExtensionType), _plain_extension),
+    (lambda dtype: isinstance(dtype, pa.JsonType), lambda dtype: pa.json_(plain_type(dtype.storage_type))),
     (pa.types.is_string_view, lambda _: pa.large_string()),
     (pa.types.is_binary_view, lambda _: pa.large_binary()),
     (pa.types.is_run_end_encoded, lambda dtype: plain_type(dtype.value_type)),
@@ -141,10 +195,11 @@ _TYPES: Sequence[tuple[Callable[[pa.DataType], bool], Callable[..., pa.DataType]
     (pa.types.is_list, lambda dtype: pa.list_(_plain_field(dtype.value_field))),
     (pa.types.is_large_list, lambda dtype: pa.large_list(_plain_field(dtype.value_field))),
     (pa.types.is_fixed_size_list, lambda dtype: pa.list_(_plain_field(dtype.value_field), dtype.list_size)),
-    (pa.types.is_map, _plain_map),
+    (pa.types.is_map, lambda dtype: pa.map_(_plain_field(dtype.key_field), _plain_field(dtype.item_field))),
     (pa.types.is_struct, lambda dtype: pa.struct([_plain_field(field) for field in dtype])),
     (
         pa.types.is_dictionary,
         lambda dtype: pa.dictionary(dtype.index_type, plain_type(dtype.value_type), dtype.ordered),
     ),
+    (lambda _: True, lambda dtype: dtype),  # a union: its columns are refused
 )

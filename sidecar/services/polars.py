@@ -12,10 +12,35 @@ import os
 os.environ["POLARS_OOC_SPILL_MIN_BYTES"] = str(2**63 - 1)
 os.environ["POLARS_OOC_DISK_BUDGET_MB"] = "0"
 
-import polars as pl  # noqa: E402 - after the variables
-import pyarrow as pa  # noqa: E402
+import polars as pl  # after the variables
+import pyarrow as pa
 
-__all__ = ["pl", "to_arrow"]
+__all__ = ["comparable", "pl", "series", "to_arrow"]
+
+
+def series(column: pa.ChunkedArray) -> pl.Series:
+    """A column as Polars has it; numbers are used where they lie. An extension type goes by its storage."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    converted = pl.from_arrow(column)
+    assert isinstance(converted, pl.Series)
+    return converted
+
+
+def comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column whose values compare in Polars as they do in Arrow.
+
+    Dates, times and durations become the integers that they are: Polars has no seconds, so it multiplies and
+    overflows, and it refuses time zones that it does not know (`+05:30` among them).
+    """
+    dtype = column.type
+    if isinstance(dtype, pa.BaseExtensionType):
+        return comparable(pa.chunked_array([chunk.storage for chunk in column.chunks], dtype.storage_type))
+    if pa.types.is_dictionary(dtype) and pa.types.is_temporal(dtype.value_type):
+        return comparable(column.cast(dtype.value_type))
+    if pa.types.is_temporal(dtype) and not pa.types.is_interval(dtype):
+        return column.cast(pa.int32() if dtype.bit_width == 32 else pa.int64())
+    return column
 
 
 def to_arrow(frame: pl.DataFrame) -> pa.Table:

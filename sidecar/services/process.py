@@ -9,12 +9,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from ..protocol.methods import Context, InitializeParams
+from ..protocol.methods import Context, InitializeParams, check_version
 from ..version import PROTOCOL_VERSION, VERSION
 from ..wire.payload import find
 from .paths import PathPolicy
 from .sessions import ListParams, Sessions
-
 
 SMALL_BYTES = 64 * 1024
 
@@ -65,7 +64,11 @@ class Process:
         self._started = time.monotonic()
 
     def initialize(self, params: InitializeParams, _context: Context) -> InitializeResult:
-        """`initialize`: the host's part of the greeting. The runtime has checked the version."""
+        """`initialize`: the host's part of the greeting. Raises `unsupported_protocol` and `invalid_path`.
+
+        The runtime takes the host's limits from it, once this has accepted the rest.
+        """
+        check_version(params.protocol_version)
         if params.allow_paths is not None:
             self._paths.restrict(params.allow_paths)
         return InitializeResult(PROTOCOL_VERSION, VERSION, self._paths.describe())

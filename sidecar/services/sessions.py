@@ -138,9 +138,10 @@ class Sessions:
             infos = [_info(session) for session in self._sessions.values()]
             return ListResult(infos, self._total(), self.memory_limit_bytes)
 
-    def close_session(self, params: CloseParams, _context: Context) -> CloseResult:
+    def close_session(self, params: CloseParams, context: Context) -> CloseResult:
         """`sessions/close`: forget the table and give its memory back to the system."""
         session = self.get(params.session)
+        context.commit()
         with self._lock:
             self._sessions.pop(session.id, None)
         size = session.table.bytes
@@ -161,7 +162,9 @@ class Sessions:
                     bytes=size,
                     taken_bytes=others,
                     memory_limit_bytes=limit,
-                    sessions=[{"session": s.id, "path": s.path, "bytes": s.table.bytes} for s in self._sessions.values()],
+                    sessions=[
+                        {"session": s.id, "path": s.path, "bytes": s.table.bytes} for s in self._sessions.values()
+                    ],
                 )
             claim.bytes = size
 

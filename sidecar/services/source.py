@@ -5,6 +5,8 @@ from __future__ import annotations
 import binascii
 import os
 from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -74,6 +76,19 @@ class Source:
                 done += count
                 context.progress(done, self.size, "bytes")
         return buffer
+
+    @contextmanager
+    def reading(self, format: str) -> Iterator[None]:
+        """What Arrow raises in the block becomes `invalid_file`, `read_failed` or `memory_limit`."""
+        try:
+            yield
+        except MemoryError as fault:
+            message = f"{self.name} takes more memory than there is: {fault}"
+            raise SidecarError("memory_limit", message, source=self.kind, path=self.path, format=format) from None
+        except (pa.ArrowException, OSError, ValueError) as fault:
+            if isinstance(fault, OSError) and fault.errno is not None:
+                raise self.read_failed(fault) from None
+            raise self.invalid(fault, format) from None
 
     def invalid(self, reason: Any, format: str | None = None) -> SidecarError:
         """The error for content that cannot be read as what it is."""

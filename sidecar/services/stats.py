@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 from msgspec import Struct
 
 from ..protocol.methods import Context
+from .filters import value_type
 from .json_rows import json_values
-from .ordering import has_order, position
+from .ordering import has_order
+from .plain import check_valid
 from .sessions import Sessions
 from .table import Table
+from .tables import chosen
 
 
 class StatsParams(Struct, forbid_unknown_fields=True):
@@ -63,7 +65,7 @@ class Stats:
     def stats(self, params: StatsParams, context: Context) -> StatsResult:
         """One column after another, with a look at cancellation between. Raises `unknown_column`."""
         table = self._sessions.get(params.session).table
-        indices = _indices(table, params.columns)
+        indices = chosen(params.columns, table)
         columns = []
         for done, index in enumerate(indices):
             context.progress(done, len(indices), "columns")
@@ -71,30 +73,28 @@ class Stats:
         return StatsResult(params.session, table.rows, columns)
 
 
-def _indices(table: Table, names: list[str] | None) -> Sequence[int]:
-    return range(len(table.schema)) if names is None else [position(table.schema, name) for name in names]
-
-
 def column_stats(table: Table, index: int) -> ColumnStats:
     """The figures of one column."""
     field = table.schema.field(index)
     column = table.select([index]).column(0)
-    column.validate(full=True)
+    check_valid(column)
     stats = ColumnStats(field.name, str(field.type), column.null_count)
     if not has_order(field.type):
         return stats
-    from .polars import pl
+    from .polars import comparable, pl, series
 
-    values = pl.from_arrow(column).drop_nulls()
+    values = series(comparable(column)).drop_nulls()
     stats.distinct_count = values.n_unique()
     if values.dtype.is_float():
         is_nan = values.is_nan()
         stats.nan_count = int(is_nan.sum())
         values = values.filter(~is_nan)
-    if values.dtype in (pl.String, pl.Binary):
-        lengths = values.str.len_bytes() if values.dtype == pl.String else values.bin.size()
-        stats.empty_count = int((lengths == 0).sum())
-    _moments(pl, stats, values)
+    if values.dtype == pl.String:
+        stats.empty_count = int((values.str.len_bytes() == 0).sum())
+    if values.dtype == pl.Binary:
+        stats.empty_count = int((values.bin.size() == 0).sum())
+    if not pa.types.is_temporal(value_type(field.type)):
+        _moments(pl, stats, values)
     stats.min, stats.max = _extremes(pl, field, values)
     return stats
 
@@ -119,5 +119,7 @@ def _extremes(pl: Any, field: pa.Field, values: Any) -> tuple[Any, Any]:
     order = values.sort(descending=False) if values.dtype == pl.Binary else None
     least, greatest = (order[0], order[-1]) if order is not None else (values.min(), values.max())
     ends = pl.Series([least, greatest], dtype=values.dtype).to_arrow()
+    if pa.types.is_temporal(value_type(field.type)):
+        ends = ends.cast(value_type(field.type))
     low, high = json_values(field.name, pa.chunked_array([ends]))
     return low, high

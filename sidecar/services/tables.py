@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
 
-import pyarrow as pa
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from ..protocol.errors import SidecarError
 from ..protocol.methods import Context
 from ..wire.payload import Payload
 from .filters import Filter
-from .json_rows import json_rows
 from .ordering import RowOrders, Sort, position
+from .pages import ENCODERS
+from .pages import PageFormat as PageFormat
 from .sessions import Sessions
 from .table import Table
 
 CHEAP_CELLS = 16 * 1024
 """Cells of a page that the reading thread may serve itself: well below a millisecond."""
-
-PageFormat = Literal["arrow", "parquet", "json"]
 
 
 class RowsParams(Struct, forbid_unknown_fields=True):
@@ -38,7 +35,8 @@ class RowsParams(Struct, forbid_unknown_fields=True):
 
 class RowsResult(Struct):
     """One page. `start` and `stop` are the rows that it holds, `total` those of the table, `matched` those that the
-    filter lets through, which the range counts. `rows` is a payload (`arrow`: an IPC stream, `parquet`), or with `json` a list of objects."""
+    filter lets through, which the range counts. `rows` is a payload (`arrow`: an IPC stream, `parquet`), or with
+    `json` a list of objects."""
 
     session: str
     start: int
@@ -61,7 +59,7 @@ class Tables:
         """`tables/rows`. Raises `unknown_session`, `invalid_range`, `unknown_column`, `unsortable_column`,
         `invalid_filter`, `unencodable_column`."""
         table = self._sessions.get(params.session).table
-        columns = _columns(params.columns, table)
+        columns = chosen(params.columns, table)
         if params.sort or params.filter:
             order = self._orders.get(table, params.sort, params.filter)
             context.check()
@@ -73,7 +71,6 @@ class Tables:
             start, stop = _range(params, matched)
             page = table.slice(start, stop, columns)
         context.check()
-        _validate(page)
         rows = ENCODERS[params.format](page)
         return RowsResult(params.session, start, stop, table.rows, matched, params.format, rows)
 
@@ -85,10 +82,16 @@ class Tables:
             return True
         if not table.in_memory or params.format != "arrow":
             return False
+        try:
+            columns = chosen(params.columns, table)
+        except SidecarError:
+            return True
         stop = table.rows if params.stop is None else min(params.stop, table.rows)
-        width = len(table.schema if params.columns is None else params.columns)
-        return (stop - params.start) * width <= CHEAP_CELLS and (
-            not (params.sort or params.filter) or self._orders.has(table, params.sort, params.filter)
+        is_ordered = bool(params.sort or params.filter)
+        return (
+            (stop - params.start) * len(columns) <= CHEAP_CELLS
+            and table.is_ready(columns, gather=is_ordered)
+            and (not is_ordered or self._orders.has(table, params.sort, params.filter))
         )
 
 
@@ -107,56 +110,11 @@ def _range(params: RowsParams, matched: int) -> tuple[int, int]:
     return start, matched if stop is None else min(stop, matched)
 
 
-def _columns(names: list[str] | None, table: Table) -> Sequence[int]:
+def chosen(names: list[str] | None, table: Table) -> Sequence[int]:
+    """The positions of the columns that are asked for; all where none are. Raises `unknown_column`."""
     if names is None:
         return range(len(table.schema))
     if len({*names}) < len(names):
         twice = next(name for index, name in enumerate(names) if name in names[:index])
         raise SidecarError("invalid_params", f"column {twice!r} is asked for twice", column=twice)
     return [position(table.schema, name) for name in names]
-
-
-def _validate(page: pa.Table) -> None:
-    """Bytes of a host's may claim to be Arrow and point anywhere. Checking a page costs 7 µs, a whole table of 741 MB
-    60 ms (measured), so a table is checked as far as it is used."""
-    try:
-        page.validate(full=True)
-    except pa.ArrowInvalid as fault:
-        raise SidecarError("invalid_file", f"the table holds invalid Arrow data: {fault}", format="arrow") from None
-
-
-def _arrow(page: pa.Table) -> Payload:
-    page = compact_dictionaries(page)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, page.schema) as writer:
-        writer.write_table(page)
-    return Payload("arrow", sink.getvalue())
-
-
-def _parquet(page: pa.Table) -> Payload:
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    try:
-        pq.write_table(page, sink, compression="zstd")
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as fault:
-        raise SidecarError("unencodable_column", f"Parquet cannot hold this page: {fault}", format="parquet") from None
-    return Payload("parquet", sink.getvalue())
-
-
-ENCODERS: dict[PageFormat, Any] = {"arrow": _arrow, "parquet": _parquet, "json": json_rows}
-
-
-def compact_dictionaries(page: pa.Table) -> pa.Table:
-    """A page without the dictionary values that none of its rows has: else each page of a column with a million
-    categories carries them all."""
-    for index, field in enumerate(page.schema):
-        if pa.types.is_dictionary(field.type) and _dictionary_length(page.column(index)) > page.num_rows:
-            values = page.column(index).cast(field.type.value_type)
-            encoded = values.combine_chunks().dictionary_encode().cast(field.type)
-            page = page.set_column(index, field, encoded)
-    return page
-
-
-def _dictionary_length(column: pa.ChunkedArray) -> int:
-    return max((len(chunk.dictionary) for chunk in column.chunks), default=0)

@@ -8,7 +8,7 @@ received buffers back at their paths.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import prod
+from reprlib import repr as shown  # of bounded length and depth, whatever the host sent
 from typing import Any
 
 from msgspec import Struct
@@ -68,13 +68,17 @@ class Payload:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Payload):
             return NotImplemented
-        return (self.type, self.shape, bytes(self.data)) == (other.type, other.shape, bytes(other.data))
+        mine, theirs = ((p.type, p.shape and list(p.shape), bytes(p.data)) for p in (self, other))
+        return mine == theirs
 
     __hash__ = None  # type: ignore[assignment]  # mutable, compared by content
 
     def __repr__(self) -> str:
         shape = f", shape={list(self.shape)}" if self.shape is not None else ""
         return f"Payload({self.type!r}, {self.size} bytes{shape})"
+
+
+_HOLDERS = (Payload, dict, list, tuple, Struct)
 
 
 def describe(path: Path, payload: Payload) -> dict[str, Any]:
@@ -85,19 +89,41 @@ def describe(path: Path, payload: Payload) -> dict[str, Any]:
     return descriptor
 
 
-def find(value: Any, path: Path = ()) -> Iterator[tuple[Path, Payload]]:
-    """Every `Payload` inside nested dicts, lists and structs, with its path, in message order."""
-    if isinstance(value, Payload):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from find(item, (*path, key))
+def find(value: Any) -> Iterator[tuple[Path, Payload]]:
+    """Every `Payload` inside nested dicts, lists and structs, with its path, in message order.
+
+    A stack of its own: a message that the decoder takes may be nested more deeply than Python can recurse.
+    """
+    todo: list[tuple[Any, Any]] = [(None, value)]
+    while todo:
+        link, item = todo.pop()
+        if isinstance(item, Payload):
+            yield _path_of(link), item
+        else:
+            todo.extend(((link, key), child) for key, child in reversed(_children(item)))
+
+
+def _path_of(link: Any) -> Path:
+    """The keys of a chain `((None, key), key)`, which costs the same at any depth."""
+    keys: list[str | int] = []
+    while link is not None:
+        link, key = link
+        keys.append(key)
+    return tuple(reversed(keys))
+
+
+def _children(value: Any) -> list[tuple[str | int, Any]]:
+    """What may hold a `Payload` one level down."""
+    if isinstance(value, dict):
+        items: Any = value.items()
     elif isinstance(value, Struct):
-        for name in value.__struct_fields__:
-            yield from find(getattr(value, name), (*path, name))
+        names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+        items = ((encoded, getattr(value, name)) for name, encoded in names)
     elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from find(item, (*path, index))
+        items = enumerate(value)
+    else:
+        items = ()
+    return [(key, item) for key, item in items if isinstance(item, _HOLDERS)]
 
 
 def attach(message: dict[str, Any], descriptors: Sequence[Any], buffers: Sequence[Any]) -> None:
@@ -109,14 +135,14 @@ def attach(message: dict[str, Any], descriptors: Sequence[Any], buffers: Sequenc
     """
     for index, (descriptor, data) in enumerate(zip(descriptors, buffers, strict=True)):
         payload = _payload(index, descriptor, data)
-        *parents, last = _path(index, descriptor)
+        *parents, last = _path(index, descriptor, message)
         place: Any = message
         for depth, key in enumerate(parents):
             if not _has(place, key):
-                raise InvalidPayload(index, f"path has no parent at {list(parents[: depth + 1])}")
+                raise InvalidPayload(index, f"path has no parent at {shown(parents[: depth + 1])}")
             place = place[key]
         if not _vacant(place, last):
-            raise InvalidPayload(index, f"path {[*parents, last]} is taken or has no parent")
+            raise InvalidPayload(index, f"path {shown([*parents, last])} is taken or has no parent")
         place[last] = payload
 
 
@@ -132,19 +158,19 @@ def _vacant(place: Any, key: str | int) -> bool:
     return _has(place, key) and place[key] is None
 
 
-def _path(index: int, descriptor: dict[str, Any]) -> list[str | int]:
+def _path(index: int, descriptor: dict[str, Any], message: dict[str, Any]) -> list[str | int]:
     path = descriptor.get("path")
-    if not isinstance(path, list) or not path or path[0] not in ROOTS:
-        raise InvalidPayload(index, f"path must be a list that begins with one of {sorted(ROOTS)}, not {path!r}")
-    if any(not isinstance(key, str | int) or isinstance(key, bool) for key in path):
-        raise InvalidPayload(index, f"path must hold names and indices only, not {path!r}")
+    if not isinstance(path, list) or any(not isinstance(key, str | int) or isinstance(key, bool) for key in path):
+        raise InvalidPayload(index, f"path must be a list of names and indices, not {shown(path)}")
+    if not path or path[0] not in ROOTS or path[0] not in message:
+        raise InvalidPayload(index, f"path must begin with the message's params, result or error, not {shown(path)}")
     return path
 
 
 def _payload(index: int, descriptor: dict[str, Any], data: Any) -> Payload:
     kind, size, shape = descriptor.get("type"), descriptor["size"], descriptor.get("shape")
-    if kind not in TYPES:
-        raise InvalidPayload(index, f"type {kind!r} is none of {sorted(TYPES)}")
+    if not isinstance(kind, str) or kind not in TYPES:
+        raise InvalidPayload(index, f"type {shown(kind)} is none of {', '.join(sorted(TYPES))}")
     if kind in OPAQUE_TYPES:
         if shape is not None:
             raise InvalidPayload(index, f"type {kind!r} has no shape")
@@ -153,18 +179,31 @@ def _payload(index: int, descriptor: dict[str, Any], data: Any) -> Payload:
         if size % ITEM_BYTES[kind]:
             raise InvalidPayload(index, f"{size} bytes are no whole number of {kind} items")
         return Payload(kind, data, [size // ITEM_BYTES[kind]])
-    expected = _item_count(index, shape) * ITEM_BYTES[kind]
-    if expected != size:
-        raise InvalidPayload(index, f"shape {shape} of {kind} takes {expected} bytes, but size says {size}")
+    sizes = _sizes(index, shape)
+    if not _takes(sizes, ITEM_BYTES[kind], size):
+        raise InvalidPayload(index, f"shape {shown(shape)} of {kind} does not take the {size} bytes of size")
     return Payload(kind, data, shape)
 
 
-def _item_count(index: int, shape: Any) -> int:
+def _sizes(index: int, shape: Any) -> list[int]:
+    """The dimensions that are not missing."""
     if not isinstance(shape, list):
-        raise InvalidPayload(index, f"shape must be a list, not {shape!r}")
+        raise InvalidPayload(index, f"shape must be a list, not {shown(shape)}")
     sizes = [size for size in shape if size is not None]
-    if shape[: len(sizes)] != sizes:
-        raise InvalidPayload(index, f"null closes a shape, so {shape} has no meaning")
+    if any(size is None for size in shape[: len(sizes)]):
+        raise InvalidPayload(index, f"null closes a shape, so {shown(shape)} has no meaning")
     if any(not isinstance(size, int) or isinstance(size, bool) or size < 0 for size in sizes):
-        raise InvalidPayload(index, f"shape must hold sizes of 0 and more, not {shape}")
-    return prod(sizes)
+        raise InvalidPayload(index, f"shape must hold sizes of 0 and more, not {shown(shape)}")
+    return sizes
+
+
+def _takes(sizes: list[int], item_bytes: int, size: int) -> bool:
+    """Whether the product is `size`. Stops where it is beyond: a million dimensions would take minutes to multiply."""
+    if 0 in sizes:
+        return size == 0
+    product = item_bytes
+    for dimension in sizes:
+        product *= dimension
+        if product > size:
+            return False
+    return product == size

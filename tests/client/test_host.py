@@ -1,21 +1,186 @@
-"""The Python host against the real process: typed results, cancel, timeouts, faults that say why, clean stops."""
+"""The Python host against the real process: typed results, cancel, timeouts, progress, clean stops."""
 
 from __future__ import annotations
 
+import io
+import threading
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from sidecar.client import Host, SidecarError, Sort
+from sidecar.client import CallTimeout, Filter, Host, Progress, SidecarError, SidecarGone, Sort
+from sidecar.testing import SpawnHost
+from sidecar.wire.payload import Payload
+
+PEOPLE = pa.table({"n": [3, 1, 2, None], "s": ["c", "a", "b", "d"]})
+
+
+def parquet_bytes(table: pa.Table, **options: object) -> bytes:
+    """The table as a Parquet file."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink, **options)
+    return sink.getvalue()
 
 
 def test_the_main_job(host: Host) -> None:
     """Load a table, read a sorted page of it, close the session."""
-    table = pa.table({"n": [3, 1, 2], "s": ["c", "a", "b"]})
-    loaded = host.load(arrow=table)
+    loaded = host.load(arrow=PEOPLE)
     page = host.tables.rows(loaded.session, 0, 2, sort=[Sort("n")])
     assert page.table.to_pydict() == {"n": [1, 2], "s": ["a", "b"]}
-    assert (page.total, page.matched, page.stop) == (3, 3, 2)
+    assert (page.total, page.matched, page.stop) == (4, 4, 2)
     assert host.sessions.close(loaded.session).bytes == loaded.bytes
     with pytest.raises(SidecarError, match="no session") as refused:
         host.tables.rows(loaded.session)
     assert refused.value.kind == "unknown_session"
+
+
+@pytest.mark.parametrize("form", ["table", "record batch", "bytes", "buffer", "memoryview", "parquet", "path"])
+def test_every_form_of_a_table_loads_the_same(host: Host, form: str, tmp_path) -> None:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, PEOPLE.schema) as writer:
+        writer.write_table(PEOPLE)
+    ipc = sink.getvalue()
+    path = tmp_path / "people.parquet"
+    path.write_bytes(parquet_bytes(PEOPLE))
+    sources = {
+        "table": {"arrow": PEOPLE},
+        "record batch": {"arrow": PEOPLE.to_batches()[0]},
+        "bytes": {"arrow": ipc.to_pybytes()},
+        "buffer": {"arrow": ipc},
+        "memoryview": {"arrow": memoryview(ipc)},
+        "parquet": {"parquet": path.read_bytes()},
+        "path": {"path": path},
+    }
+    loaded = host.load(**sources[form], session="people")
+    assert host.tables.rows("people").table.equals(PEOPLE)
+    assert (loaded.rows, [column.name for column in loaded.columns]) == (4, ["n", "s"])
+
+
+@pytest.mark.parametrize("format", ["arrow", "parquet", "json"])
+def test_a_page_in_every_format(host: Host, format: str) -> None:
+    session = host.load(arrow=PEOPLE).session
+    page = host.tables.rows(session, columns=["s", "n"], filter=[Filter("n", "ge", 2)], sort=[Sort("n")], format=format)
+    rows = page.rows if format == "json" else page.table.to_pylist()
+    assert rows == [{"s": "b", "n": 2}, {"s": "c", "n": 3}]
+    assert (page.matched, page.total) == (2, 4)
+
+
+def test_a_page_in_json_is_no_table(host: Host) -> None:
+    page = host.tables.rows(host.load(arrow=PEOPLE).session, format="json")
+    with pytest.raises(TypeError, match="JSON"):
+        _ = page.table
+
+
+def test_stats(host: Host) -> None:
+    n, s = host.tables.stats(host.load(arrow=PEOPLE).session)
+    assert (n.null_count, n.distinct_count, n.min, n.max, n.mean, n.median) == (1, 3, 1, 3, 2.0, 2.0)
+    assert (s.null_count, s.distinct_count, s.empty_count, s.min, s.max, s.mean) == (0, 4, 0, "a", "d", None)
+
+
+def test_sessions_are_listed_with_their_sizes(host: Host) -> None:
+    first = host.load(arrow=PEOPLE, label="people.arrow", session="a")
+    second = host.load(parquet=parquet_bytes(PEOPLE), session="b", mode="lazy")
+    listed = host.sessions.list()
+    assert [(info.session, info.path, info.mode) for info in listed.sessions] == [
+        ("a", "people.arrow", "eager"),
+        ("b", "<inline>", "lazy"),
+    ]
+    assert listed.bytes == first.bytes + second.bytes
+
+
+def test_ping_brings_back_what_it_got(host: Host) -> None:
+    data = {"text": "æ \u2028 \0", "list": [1, None, 2**53 + 1], "array": Payload("float32", bytes(24), [2, 3])}
+    assert host.ping(data) == data
+
+
+def test_progress_reaches_the_caller_and_ends_at_the_total(spawn_host: SpawnHost) -> None:
+    """2 M rows in 400 row groups take longer than the 100 ms before the first progress."""
+    host = spawn_host()
+    table = pa.table({f"c{i}": pa.array(range(500_000)) for i in range(8)})
+    data = parquet_bytes(table, row_group_size=1000, compression="zstd")
+    seen: list[Progress] = []
+    host.load(parquet=data, on_progress=seen.append)
+    assert seen
+    assert [p.done for p in seen] == sorted(p.done for p in seen)
+    assert {(p.total, p.unit) for p in seen} == {(500_000, "rows")}
+
+
+def test_a_cancelled_call_raises_cancelled_and_leaves_the_line(host: Host) -> None:
+    table = pa.table({f"c{i}": pa.array(range(500_000)) for i in range(8)})
+    data = parquet_bytes(table, row_group_size=500)
+    call = host.request("load", {"parquet": Payload("parquet", data), "session": "x"})
+    call.cancel()
+    with pytest.raises(SidecarError) as cancelled:
+        call.result(30)
+    assert cancelled.value.kind == "cancelled"
+    assert host.sessions.list().sessions == []
+    call.cancel()  # too late: nothing happens
+    assert host.ping("still here") == "still here"
+
+
+def test_a_timeout_cancels_the_call(host: Host) -> None:
+    table = pa.table({f"c{i}": pa.array(range(500_000)) for i in range(8)})
+    with pytest.raises(CallTimeout, match="load was not answered within 0 s"):
+        host.load(parquet=parquet_bytes(table, row_group_size=500), session="x", timeout_s=0)
+    assert host.ping(1) == 1
+    assert host.sessions.list().sessions == []
+
+
+def test_calls_from_many_threads(host: Host) -> None:
+    session = host.load(arrow=pa.table({"n": pa.array(range(10_000))})).session
+    wrong: list[int] = []
+
+    def read(start: int) -> None:
+        for offset in range(50):
+            page = host.tables.rows(session, start + offset, start + offset + 3).table
+            if page.column(0).to_pylist() != [start + offset + i for i in range(3)]:
+                wrong.append(start)
+
+    threads = [threading.Thread(target=read, args=(100 * i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert wrong == []
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_close_is_clean_and_may_be_repeated(spawn_host: SpawnHost) -> None:
+    host = spawn_host()
+    assert host.close() == 0
+    assert host.close() == 0
+    with pytest.raises(SidecarGone, match="exit code 0"):
+        host.ping()
+
+
+def test_open_calls_get_the_reason_when_the_process_is_killed(spawn_host: SpawnHost) -> None:
+    host = spawn_host()
+    table = pa.table({f"c{i}": pa.array(range(500_000)) for i in range(8)})
+    call = host.request("load", {"parquet": Payload("parquet", parquet_bytes(table, row_group_size=500))})
+    host.process.kill()
+    with pytest.raises(SidecarGone, match="exit code -9"):
+        call.result(30)
+
+
+def test_allow_paths_restrict_what_may_be_read(spawn_host: SpawnHost, tmp_path) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out.parquet"
+    inside.mkdir()
+    for path in (inside / "a.parquet", outside):
+        path.write_bytes(parquet_bytes(PEOPLE))
+    host = spawn_host(allow_paths=[inside])
+    assert host.load(path=inside / "a.parquet").rows == 4
+    with pytest.raises(SidecarError) as refused:
+        host.load(path=outside)
+    assert refused.value.kind == "path_not_allowed"
+
+
+def test_log_records_reach_the_host(spawn_host: SpawnHost) -> None:
+    """A frame that is none ends the line; the reason is logged before the process goes."""
+    lines: list[tuple[str, str]] = []
+    host = spawn_host(on_log=lambda level, message: lines.append((level, message)))
+    host.process.stdin.write(b"GET / HTTP/1.1\r\n\r\n")
+    assert host.process.wait(30) == 76
+    with pytest.raises(SidecarGone, match="header size"):
+        host.ping()
+    assert [level for level, message in lines if "protocol error" in message] == ["error"]

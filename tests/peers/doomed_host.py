@@ -1,0 +1,39 @@
+"""A host that will be killed. `doomed_host.py MODE PATH COMMAND…` starts a sidecar and says which processes there are.
+
+idle      the sidecar has nothing to do
+loading   it loads PATH
+leaking   a third process holds the writing end of its input, so that the input never ends
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+from tests.peers.raw import RawHost
+
+THIRD = [sys.executable, "-c", "import signal; signal.pause()"]
+
+
+def main(mode: str, path: str, command: list[str]) -> None:
+    """Never ends by itself."""
+    with RawHost.spawn(command, process_group=0) as host:
+        host.hello()
+        host.call(0, "ping")
+        pids = [host.process.pid]
+        if mode == "loading":
+            host.request(1, "load", {"path": path})
+            assert host.read()["method"] == "$/progress"
+        if mode == "leaking":
+            third = subprocess.Popen(
+                THIRD, pass_fds=[host.input_fd], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            )
+            pids.append(third.pid)
+        os.write(1, f"{' '.join(map(str, pids))}\n".encode())
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

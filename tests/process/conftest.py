@@ -1,0 +1,77 @@
+"""Raw hosts: of the sidecar under test, and of the real one with odd handlers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.peers.raw import RawHost
+
+PEERS = Path(__file__).parents[1] / "peers"
+ODD_COMMAND = [sys.executable, str(PEERS / "odd_handlers.py")]
+
+SpawnRaw = Callable[..., RawHost]
+
+
+def _spawner(stack: ExitStack, command: list[str]) -> SpawnRaw:
+    def spawn(*options: str, **popen: Any) -> RawHost:
+        return stack.enter_context(RawHost.spawn(command, *options, **popen))
+
+    return spawn
+
+
+@pytest.fixture
+def spawn_raw(sidecar_command: list[str]) -> Iterator[SpawnRaw]:
+    """A function that starts a sidecar: options of `serve`, and arguments of `subprocess.Popen`."""
+    with ExitStack() as stack:
+        yield _spawner(stack, sidecar_command)
+
+
+@pytest.fixture
+def spawn_odd() -> Iterator[SpawnRaw]:
+    """The same, of a sidecar with odd handlers."""
+    with ExitStack() as stack:
+        yield _spawner(stack, ODD_COMMAND)
+
+
+@pytest.fixture
+def raw(spawn_raw: SpawnRaw) -> RawHost:
+    """A sidecar that has said hello."""
+    host = spawn_raw()
+    host.hello()
+    return host
+
+
+@pytest.fixture
+def odd(spawn_odd: SpawnRaw) -> RawHost:
+    """A sidecar with odd handlers that has said hello."""
+    host = spawn_odd()
+    host.hello()
+    return host
+
+
+@pytest.fixture
+def lifeline() -> Iterator[tuple[int, int]]:
+    """A pipe that a handler gets an end of (`pass_fds`): the reading and the writing end."""
+    ends = os.pipe()
+    yield ends
+    for fd in ends:
+        os.close(fd)
+
+
+@pytest.fixture(scope="session")
+def large_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file whose load takes a while: 6 million rows, 144 MB."""
+    path = tmp_path_factory.mktemp("data") / "large.csv"
+    rows = b"".join(b"%d,%d,name-%d\n" % (i, i * 7919, i % 1000) for i in range(100_000))
+    with path.open("wb") as file:
+        file.write(b"id,value,name\n")
+        for _ in range(60):
+            file.write(rows)
+    return path

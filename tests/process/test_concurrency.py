@@ -1,0 +1,285 @@
+"""Every request is answered exactly once; a busy sidecar still answers; one handler's failure is nobody else's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidecar.client import Host, SidecarError
+from sidecar.version import PROTOCOL_VERSION
+from tests.peers.odd_handlers import RAISED, RESULTS
+from tests.peers.raw import DEADLINE_S, RawHost, blob, cancel, kind, memory_peak_bytes, request, wait_readable
+
+from .conftest import ODD_COMMAND, SpawnRaw
+
+MIB = 1024**2
+
+
+# -- many --------------------------------------------------------------------------------------------------------
+
+
+def test_1000_requests_at_once(host: Host) -> None:
+    calls = [host.request("ping", {"data": number}) for number in range(1000)]
+    assert [call.result(DEADLINE_S)["data"] for call in calls] == list(range(1000))
+
+
+def test_1000_requests_one_after_the_other(host: Host) -> None:
+    assert [host.ping(number, DEADLINE_S) for number in range(1000)] == list(range(1000))
+
+
+def test_1000_requests_of_every_sort_are_answered_once_each(odd: RawHost) -> None:
+    """Cheap ones, slow ones, bad ones, some cancelled, in one go."""
+    sorts = [
+        ("ping", {}),
+        ("odd/note", {"text": "x"}),
+        ("odd/note", {"text": "x", "session": "s"}),
+        ("odd/fail", {"name": "value"}),
+        ("tables/rows", {"session": "none"}),
+        ("no such method", {}),
+        ("ping", {"data": blob(70_000)}),
+        ("ping", {"unknown": 1}),
+    ]
+    sent = b"".join(request(id, *sorts[id % len(sorts)]) + (cancel(id) if id % 3 == 0 else b"") for id in range(1000))
+    odd.send(sent)
+    assert sorted(odd.answer()["id"] for _ in range(1000)) == list(range(1000))
+    odd.close_input()
+    assert odd.rest() == []
+
+
+# -- a busy sidecar answers --------------------------------------------------------------------------------------
+
+
+def test_ping_and_cancel_in_the_middle_of_a_load(raw: RawHost, large_csv: Path) -> None:
+    raw.request("load", "load", {"path": str(large_csv), "session": "s"})
+    assert raw.read()["method"] == "$/progress"
+    assert raw.call("ping", "ping")["result"] == {"data": None}
+    assert raw.call("list", "sessions/list")["result"]["sessions"] == []
+    raw.send(cancel("load"))
+    assert kind(raw.answer("load")) == "cancelled"
+    assert kind(raw.call("rows", "tables/rows", {"session": "s"})) == "unknown_session"
+
+
+def test_a_cancelled_load_leaves_the_old_session(host: Host, tmp_path: Path, large_csv: Path) -> None:
+    small = tmp_path / "small.csv"
+    small.write_text("n\n1\n2\n", encoding="utf-8")
+    host.load(path=small, session="s")
+    load = host.request("load", {"path": str(large_csv), "session": "s"}, on_progress=lambda _progress: load.cancel())
+    with pytest.raises(SidecarError) as cancelled:
+        load.result(DEADLINE_S)
+    assert cancelled.value.kind == "cancelled"
+    assert host.tables.rows("s", timeout_s=DEADLINE_S).table.to_pydict() == {"n": [1, 2]}
+
+
+def test_ping_while_handlers_hog_the_interpreter(odd: RawHost) -> None:
+    for id in range(4):
+        odd.request(id, "odd/spin")
+    assert odd.call("ping", "ping")["result"] == {"data": None}
+
+
+def test_requests_of_one_session_run_in_order(odd: RawHost) -> None:
+    odd.request("first", "odd/wait", {"name": "a", "session": "s"})
+    for number in range(50):
+        handler = "note_on_the_reader" if number % 3 == 0 else "note"
+        odd.request(number, f"odd/{handler}", {"text": str(number), "session": "s"})
+    odd.call("tell", "odd/tell", {"name": "a"})
+    assert odd.answer("first")["result"] == "a"
+    assert [odd.answer(number)["id"] for number in range(50)] == list(range(50))
+    assert odd.call("note", "odd/note", {"text": "-"})["result"] == [*map(str, range(50)), "-"]
+
+
+def test_other_sessions_do_not_wait(odd: RawHost) -> None:
+    odd.request("first", "odd/wait", {"name": "a", "session": "s"})
+    odd.request("behind", "odd/note", {"session": "s"})
+    for session in ("t", "u"):
+        assert "result" in odd.call(session, "odd/note", {"session": session})
+    odd.call("tell", "odd/tell", {"name": "a"})
+    assert odd.answer("first")["result"] == "a"
+    assert "result" in odd.answer("behind")
+
+
+# -- cancel ------------------------------------------------------------------------------------------------------
+
+
+def test_cancel_of_a_running_call(odd: RawHost) -> None:
+    odd.request(1, "odd/wait_and_check", {"name": "a"})
+    odd.call(2, "odd/started", {"name": "a"})
+    odd.send(cancel(1))
+    assert kind(odd.answer(1)) == "cancelled"
+
+
+def test_cancel_of_a_call_that_does_not_look(odd: RawHost) -> None:
+    """It is answered all the same, at once; what the handler still brings is dropped, and the lane is kept."""
+    odd.request(1, "odd/wait", {"name": "a", "session": "s"})
+    odd.request(2, "odd/note", {"session": "s"})
+    odd.call(3, "odd/started", {"name": "a"})
+    odd.send(cancel(1))
+    assert kind(odd.answer(1)) == "cancelled"
+    odd.call(4, "odd/tell", {"name": "a"})
+    assert "result" in odd.answer(2)
+    odd.close_input()
+    assert odd.rest() == []
+
+
+def test_cancel_of_a_queued_call(odd: RawHost) -> None:
+    odd.request(1, "odd/wait", {"name": "a", "session": "s"})
+    odd.request(2, "odd/note", {"text": "never", "session": "s"})
+    odd.send(cancel(2))
+    assert kind(odd.answer(2)) == "cancelled"
+    odd.call(3, "odd/tell", {"name": "a"})
+    odd.answer(1)
+    assert odd.call(4, "odd/note", {"text": "-", "session": "s"})["result"] == ["-"]
+
+
+def test_cancel_of_a_committed_call_is_too_late(odd: RawHost) -> None:
+    odd.request(1, "odd/commit_and_wait", {"name": "a"})
+    odd.call(2, "odd/started", {"name": "a"})
+    odd.send(cancel(1))
+    odd.call(3, "odd/tell", {"name": "a"})
+    assert odd.answer(1)["result"] == "a"
+
+
+def test_cancel_of_an_answered_call_and_its_id_again(odd: RawHost) -> None:
+    odd.call(1, "ping")
+    odd.send(cancel(1) * 3)
+    assert "result" in odd.call(1, "odd/note")
+
+
+def test_cancel_of_another_id_of_the_same_look(odd: RawHost) -> None:
+    """1, "1" and true are three things."""
+    odd.request(1, "odd/wait", {"name": "a"})
+    odd.request("1", "odd/wait", {"name": "b"})
+    odd.call(2, "odd/started", {"name": "a"})
+    odd.call(3, "odd/started", {"name": "b"})
+    odd.send(cancel(True) + cancel("1"))
+    assert kind(odd.answer("1")) == "cancelled"
+    odd.call(4, "odd/tell", {"name": "a"})
+    assert odd.answer(1)["result"] == "a"
+
+
+# -- failing handlers --------------------------------------------------------------------------------------------
+
+KINDS = {"memory": "memory_limit", "typed": "file_not_found", "typed_surrogate": "internal_error"}
+
+
+@pytest.fixture(scope="module")
+def spoilt() -> Any:
+    """One sidecar in which every handler fails."""
+    with RawHost.spawn(ODD_COMMAND) as host:
+        host.hello()
+        yield host
+
+
+@pytest.mark.parametrize("name", RAISED)
+@pytest.mark.parametrize("handler", ["fail", "fail_on_the_reader"])
+def test_a_handler_that_raises(spoilt: RawHost, handler: str, name: str) -> None:
+    answer = spoilt.call(1, f"odd/{handler}", {"name": name, "session": "s"})
+    assert kind(answer) == KINDS.get(name, "internal_error")
+    assert "traceback" not in answer["error"]["data"]
+    assert "result" in spoilt.call(2, "odd/note", {"session": "s"})
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_result_that_cannot_be_sent(spoilt: RawHost, name: str) -> None:
+    assert kind(spoilt.call(1, "odd/result", {"name": name, "session": "s"})) == "internal_error"
+    assert "result" in spoilt.call(2, "odd/note", {"session": "s"})
+
+
+def test_a_method_that_fails_before_its_handler_runs(spoilt: RawHost) -> None:
+    assert kind(spoilt.call(1, "odd/fail_to_say_cheap")) == "internal_error"
+    assert "result" in spoilt.call(2, "ping")
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_traceback_only_for_who_asked(odd: RawHost, debug: bool) -> None:
+    odd.call(1, "initialize", {"protocol_version": PROTOCOL_VERSION, "debug": debug})
+    data = odd.call(2, "odd/fail", {"name": "value"})["error"]["data"]
+    assert ("traceback" in data) is debug
+    assert not debug or "ValueError: culprit" in data["traceback"]
+    assert "ValueError: culprit" in odd.stderr()
+
+
+def test_handlers_that_never_return_leave_the_others_alone(odd: RawHost) -> None:
+    for id in range(20):
+        odd.request(id, "odd/never", {"session": f"stuck {id}"})
+    for id in range(20, 40):
+        assert "result" in odd.call(id, "odd/note", {"session": f"free {id}"})
+
+
+# -- bounds ------------------------------------------------------------------------------------------------------
+
+
+def test_overloaded(spawn_odd: SpawnRaw) -> None:
+    """Payloads beyond what may wait are read past; small and cheap requests go on; nothing of it is for ever."""
+    host = spawn_odd("--max-pending", "1M")
+    host.hello()
+    large = {"name": "a", "data": blob(700_000)}
+    host.request(1, "odd/wait", large)
+    host.call(2, "odd/started", {"name": "a"})
+    refusal = host.call(3, "odd/wait", large)
+    assert kind(refusal) == "overloaded"
+    assert refusal["error"]["data"]["bytes"] >= 700_000
+    assert host.call(4, "ping")["result"] == {"data": None}
+    host.request(5, "odd/tell", {"name": "a"})
+    assert {host.answer()["id"], host.answer()["id"]} == {1, 5}
+    assert "result" in host.call(6, "odd/wait", large)
+
+
+def test_overloaded_by_headers(spawn_odd: SpawnRaw) -> None:
+    """What waits is memory, in whatever part of the frame it came."""
+    host = spawn_odd("--max-pending", "1M")
+    host.hello()
+    host.request(1, "odd/wait", {"name": "a", "session": "s"})
+    for id in range(2, 12):
+        host.request(id, "odd/note", {"name": "x" * 200_000, "session": "s"})
+    refused = [host.answer() for _ in range(5)]
+    assert {kind(answer) for answer in refused} == {"overloaded"}
+    host.request("tell", "odd/tell", {"name": "a"})
+    served = [host.answer() for _ in range(7)]
+    assert {kind(answer) for answer in served} == {None}
+
+
+def test_one_request_is_taken_however_large(spawn_odd: SpawnRaw) -> None:
+    host = spawn_odd("--max-pending", "1k")
+    host.hello()
+    assert "result" in host.call(1, "ping", {"data": blob(10 * MIB)})
+
+
+def count_until_quiet(fd: int, quiet_s: float = 0.5) -> int:
+    """How many bytes come before none comes for a while. On a machine that is too slow for that, fewer."""
+    count = 0
+    while wait_readable(fd, quiet_s):
+        count += len(os.read(fd, 1000))
+    return count
+
+
+def test_a_host_that_does_not_read_takes_a_bounded_part_of_memory(
+    spawn_odd: SpawnRaw, lifeline: tuple[int, int]
+) -> None:
+    """64 MiB of answers are queued, and 64 threads hold one more each; once the host reads, it gets every answer."""
+    host = spawn_odd("--max-pending", "8M", pass_fds=lifeline[1:])
+    host.hello()
+    before = memory_peak_bytes(host.process.pid)
+    for id in range(500):
+        host.request(id, "odd/big", {"size": MIB, "fd": lifeline[1]})
+    assert count_until_quiet(lifeline[0]) <= 64 + 64 + 3
+    assert memory_peak_bytes(host.process.pid) - before < (64 + 64 + 64 + 64) * MIB  # malloc keeps some a thread
+    host.send(request("last", "ping"))
+    answers = [host.answer() for _ in range(501)]
+    assert sorted(str(answer["id"]) for answer in answers) == sorted([*map(str, range(500)), "last"])
+    assert {kind(answer) for answer in answers} == {None}
+
+
+def test_an_answer_over_the_limit_of_the_host(odd: RawHost) -> None:
+    limits = {"max_payload_bytes": 1000, "max_header_bytes": 1024}
+    odd.call(1, "initialize", {"protocol_version": PROTOCOL_VERSION, "limits": limits})
+    assert "result" in odd.call(2, "odd/big", {"size": 1000})
+    refusal = odd.call(3, "odd/big", {"size": 1001})
+    assert kind(refusal) == "too_large"
+    assert refusal["error"]["data"]["payload_bytes"] >= 1001
+    assert "result" in odd.call(4, "ping", {"data": "x" * 900})
+    refusal = odd.call(5, "ping", {"data": "x" * 1024})
+    assert kind(refusal) == "too_large"
+    assert 1024 < refusal["error"]["data"]["header_bytes"] < 1024 + 128

@@ -1,0 +1,170 @@
+"""No socket and no file but those it is told to read: from the start to the end, under every kind of work."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sidecar.client import Host, Sort
+from sidecar.testing import SpawnHost
+
+TABLE = pa.table({"n": list(range(5000)), "s": [f"name {n % 97}" for n in range(5000)]})
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same table in every format that is read from a path."""
+    folder = tmp_path_factory.mktemp("files")
+    paths = {name: folder / f"table.{name}" for name in ("parquet", "arrow", "arrows", "csv", "tsv", "json", "ndjson")}
+    rows = TABLE.to_pylist()
+    pq.write_table(TABLE, paths["parquet"], row_group_size=1000)
+    with pa.OSFile(str(paths["arrow"]), "wb") as sink, pa.ipc.new_file(sink, TABLE.schema) as writer:
+        writer.write_table(TABLE)
+    with pa.OSFile(str(paths["arrows"]), "wb") as sink, pa.ipc.new_stream(sink, TABLE.schema) as writer:
+        writer.write_table(TABLE)
+    for name, comma in (("csv", ","), ("tsv", "\t")):
+        lines = [comma.join(("n", "s")), *(f"{row['n']}{comma}{row['s']}" for row in rows)]
+        paths[name].write_text("\n".join(lines), encoding="utf-8")
+    objects = [f'{{"n":{row["n"]},"s":"{row["s"]}"}}' for row in rows]
+    paths["json"].write_text(f"[{','.join(objects)}]", encoding="utf-8")
+    paths["ndjson"].write_text("\n".join(objects), encoding="utf-8")
+    return paths
+
+
+def do_everything(host: Host, files: dict[str, Path]) -> None:
+    """Every load, pages, sorts, every form of an answer."""
+    for name, path in files.items():
+        assert host.load(path=path, session=name).rows == TABLE.num_rows
+    for name in ("parquet", "arrow"):
+        host.load(path=files[name], session="lazy", mode="lazy")
+        assert host.tables.rows("lazy", 2500, 2501).table.to_pylist() == [TABLE.slice(2500, 1).to_pylist()[0]]
+    host.load(arrow=TABLE, session="inline")
+    host.load(parquet=files["parquet"].read_bytes(), session="inline")
+    for session in ("inline", "csv"):
+        page = host.tables.rows(session, 0, 10, sort=[Sort("s", descending=True), Sort("n")])
+        assert page.table["n"].to_pylist() == list(range(96, 970 + 96, 97))[:10]
+        for format in ("arrow", "parquet", "json"):
+            host.tables.rows(session, 100, 200, format=format)
+    host.sessions.close("inline")
+    host.stats()
+
+
+# -- by system call ----------------------------------------------------------------------------------------------
+
+CALLS = (
+    "%network,%process,open,openat,openat2,creat,mkdir,mkdirat,memfd_create,rename,renameat,renameat2,unlink,unlinkat"
+)
+WRITES = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TMPFILE|O_TRUNC|O_APPEND")
+NO_THREAD = re.compile(r"\b(fork|vfork|execve|execveat)\(|\bclone3?\((?!.*CLONE_THREAD)")
+
+
+def system_calls(trace: Path) -> Iterator[str]:
+    """Each call of a trace as `name(arguments) = result`, without the process's id."""
+    for line in trace.read_text(encoding="utf-8", errors="replace").splitlines():
+        call = re.sub(r"^\[?\S*?\]?\s*(?=\w+\()", "", line)
+        if re.match(r"\w+\(", call):
+            yield call
+
+
+def is_trace(call: str) -> bool:
+    """Whether a call leaves something outside the process. A socket is one even if it fails."""
+    name = call.partition("(")[0]
+    if name in ("open", "openat", "openat2"):
+        return bool(WRITES.search(call)) and '"/dev/null"' not in call
+    if name in ("exit", "exit_group", "wait4", "waitid", "kill", "tgkill", "tkill", "pidfd_open", "pidfd_send_signal"):
+        return False
+    return name not in ("clone", "clone3", "fork", "vfork", "execve") or bool(NO_THREAD.search(call))
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace; the next test looks at /proc instead")
+def test_system_calls(sidecar_command: list[str], files: dict[str, Path], tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    strace = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={CALLS}", "-e", "signal=none"]
+    with Host.spawn([*strace, *sidecar_command]) as host:
+        do_everything(host, files)
+        assert host.close() == 0
+    calls = list(system_calls(trace))
+    assert sum(str(path) in call for path in files.values() for call in calls) >= len(files), "the trace is not whole"
+    start, *traces = [call for call in calls if is_trace(call)]
+    assert start.startswith("execve(")
+    assert traces == []
+
+
+# -- by what can be seen from outside ----------------------------------------------------------------------------
+
+
+def open_things(pid: int) -> set[str]:
+    """What the descriptors of a process are."""
+    links = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        links.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    return links
+
+
+def test_descriptors_and_folders(spawn_host: SpawnHost, files: dict[str, Path], tmp_path: Path) -> None:
+    """Files that stay open are those of a lazy session; nothing appears in the folders that are meant for it."""
+    folders = {name: tmp_path / name for name in ("TMPDIR", "TMP", "TEMP", "HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")}
+    for folder in folders.values():
+        folder.mkdir()
+    host = spawn_host(env={**os.environ, **{name: str(folder) for name, folder in folders.items()}})
+    do_everything(host, files)
+    allowed = re.compile(r"pipe:\[|anon_inode:|/dev/null$|" + re.escape(str(files["arrow"].parent)))
+    assert [thing for thing in open_things(host.process.pid) if not allowed.match(thing)] == []
+    host.close()
+    assert {*tmp_path.rglob("*")} == {*folders.values()}
+
+
+NOWHERE = "/nonexistent/folder"
+
+
+@pytest.mark.parametrize("place", ["nonexistent", "unwritable"])
+def test_no_place_to_write_to(spawn_host: SpawnHost, files: dict[str, Path], tmp_path: Path, place: str) -> None:
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o500)
+    target = NOWHERE if place == "nonexistent" else str(folder)
+    names = ("TMPDIR", "TMP", "TEMP", "HOME", "XDG_CACHE_HOME", "POLARS_TEMP_DIR")
+    with ExitStack() as stack:
+        stack.callback(folder.chmod, 0o700)
+        host = spawn_host(env={**os.environ, **dict.fromkeys(names, target)})
+        do_everything(host, files)
+        host.close()
+        assert list(folder.iterdir()) == []
+
+
+def test_a_working_directory_that_was_deleted(
+    spawn_host: SpawnHost, files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    do_everything(spawn_host(), files)
+
+
+# -- Polars --------------------------------------------------------------------------------------------------------
+
+
+def spill_folders() -> set[Path]:
+    """What Polars has left in `/var/tmp`, of any run."""
+    return {path for folder in Path("/var/tmp").glob("polars*") for path in (folder, *folder.rglob("*"))}
+
+
+def test_polars_does_not_spill(spawn_host: SpawnHost, large_csv: Path) -> None:
+    """With a tenth of the memory that the load takes, as Polars is told."""
+    before = spill_folders()
+    host = spawn_host(env={**os.environ, "POLARS_OVERRIDE_TOTAL_MEMORY_MB": "100"})
+    loaded = host.load(path=large_csv, session="s")
+    assert loaded.rows == 6_000_000
+    page = host.tables.rows("s", 0, 1, sort=[Sort("name"), Sort("value", descending=True)])
+    assert page.table["name"].to_pylist() == ["name-0"]
+    assert spill_folders() == before
+    host.close()
+    assert spill_folders() == before

@@ -1,0 +1,123 @@
+"""The shape of the project: which way imports point, what the start imports, that names mean one thing everywhere."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sidecar
+
+PACKAGE = Path(sidecar.__file__).parent
+ROOT = PACKAGE.parent
+SERVICE_NEEDS = {
+    "protocol.errors",
+    "protocol.methods",
+    "wire.payload",
+    "version",
+}
+ALLOWED = {
+    "version": set(),
+    "wire": {"wire"},
+    "protocol": {"wire", "protocol", "version"},
+    "runtime": {"wire", "protocol", "runtime"},
+    "services": {"services", *SERVICE_NEEDS},
+    "client": {"client", "services", "protocol", "wire", "runtime.platform", "runtime.readiness", "version"},
+    "testing": {"client"},
+    "commands": {"commands", "client", "services", "wire", "version"},
+    "app": {"runtime", "services", "protocol", "wire"},
+    "cli": {"app", "commands", "client", "runtime.stdio", "wire", "version"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+"""Who may import what. `services` take from the layers below only what a noun needs: errors, the look of a method,
+binary values. `client` shares the operating system's differences with the runtime, and the nouns' results."""
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules of this package that a file imports, by name within the package (`wire.framing`)."""
+    package = path.relative_to(PACKAGE).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            target = [*base, *(node.module or "").split(".")] if node.module else list(base)
+            if (PACKAGE.joinpath(*target)).is_dir():
+                yield from (".".join([*target, alias.name]) for alias in node.names)
+            else:
+                yield ".".join(target)
+        else:
+            assert not isinstance(node, ast.Import) or not any(a.name.startswith("sidecar") for a in node.names)
+
+
+def layer(path: Path) -> str:
+    """The folder below `sidecar/`, or the module's own name."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(path: Path) -> None:
+    allowed = ALLOWED[layer(path)]
+    for module in imported(path):
+        assert any(module == name or module.startswith(name + ".") for name in allowed), module
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_file_says_what_it_is_and_stays_small(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text))
+    assert len(text.splitlines()) <= 300
+
+
+def loaded_after(code: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded after some code."""
+    script = f"{code}\nimport sys\nprint(' '.join(sys.modules))"
+    command = [sys.executable, "-P", "-c", script]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split())
+
+
+HEAVY = {"pyarrow", "polars", "msgspec", "numpy", "pandas"}
+
+
+def test_nothing_heavy_is_imported_before_hello() -> None:
+    code = "import sidecar.cli, sidecar.app, sidecar.protocol.hello, sidecar.runtime.stdio, sidecar.runtime.platform"
+    assert not loaded_after(code) & HEAVY
+
+
+def test_the_wire_and_the_protocol_need_no_data_library() -> None:
+    heavy = HEAVY - {"msgspec"}
+    code = "import sidecar.protocol.conversation, sidecar.wire.framing, sidecar.runtime.server"
+    assert not loaded_after(code) & heavy
+
+
+def test_polars_is_not_imported_before_it_is_needed() -> None:
+    """It takes 114 ms; a load and a page of Arrow or Parquet do without."""
+    code = "from sidecar.app import Options, methods\nmethods(Options())\nimport sidecar.client"
+    assert not loaded_after(code) & {"polars", "numpy", "pandas"}
+
+
+def test_every_method_is_announced() -> None:
+    from sidecar.app import Options, methods
+    from sidecar.protocol.hello import METHODS
+    from sidecar.runtime.server import SHUTDOWN
+
+    assert sorted([*methods(Options()), SHUTDOWN]) == sorted(METHODS)
+
+
+def test_the_versions_agree() -> None:
+    import tomllib
+
+    from sidecar.version import VERSION
+
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        assert tomllib.load(file)["project"]["version"] == VERSION
+
+
+def test_packaging_does_not_shadow_the_library_of_that_name() -> None:
+    assert not (ROOT / "packaging" / "__init__.py").exists()
