@@ -296,8 +296,7 @@ def crash(_params: Params, _context: Context) -> None:
     ctypes.string_at(0)
 
 
-_methods = app.methods
-app.methods = lambda options: {**_methods(options), **ODD}
-
 if __name__ == "__main__":
+    real_methods = app.methods
+    app.methods = lambda options: {**real_methods(options), **ODD}
     cli.main()

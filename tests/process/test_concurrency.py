@@ -279,7 +279,7 @@ def test_an_answer_over_the_limit_of_the_host(odd: RawHost) -> None:
     refusal = odd.call(3, "odd/big", {"size": 1001})
     assert kind(refusal) == "too_large"
     assert refusal["error"]["data"]["payload_bytes"] >= 1001
-    assert "result" in odd.call(4, "ping", {"data": "x" * 900})
-    refusal = odd.call(5, "ping", {"data": "x" * 1024})
+    assert "result" in odd.call(4, "ping", {"data": "x" * 3900})
+    refusal = odd.call(5, "ping", {"data": "x" * 4096})
     assert kind(refusal) == "too_large"
-    assert 1024 < refusal["error"]["data"]["header_bytes"] < 1024 + 128
+    assert 4096 < refusal["error"]["data"]["header_bytes"] < 4096 + 128
