@@ -186,7 +186,16 @@ def _is_alive(pid: int) -> bool:
         return False
     except PermissionError:
         pass  # somebody else's, and there
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has ended and nobody has asked how. False where the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] == b"Z"
+    except OSError:
+        return False
 
 
 def wait_for_hangup(fd: int) -> bool:

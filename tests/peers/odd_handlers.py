@@ -112,9 +112,12 @@ def child_descriptors(_params: Params, _context: Context) -> list[str]:
 
 
 @odd
-def fork(_params: Params, _context: Context) -> int:
-    """Answer twice: in a process that is forked off, too."""
-    return os.fork()
+def fork(params: Params, _context: Context) -> int:
+    """Answer twice: in a process that is forked off, too, which says that it is there."""
+    pid = os.fork()
+    if pid == 0:
+        os.write(params.fd, b"!")
+    return pid
 
 
 @odd

@@ -139,6 +139,12 @@ class RawHost:
         assert id is None or message["id"] == id, message
         return message
 
+    def answers(self, *ids: int | str) -> dict[int | str, Message]:
+        """The next responses, which must be of these requests, in any order."""
+        found = {answer["id"]: answer for answer in (self.answer() for _ in ids)}
+        assert set(found) == set(ids), found
+        return found
+
     def call(self, id: int | str, method: str, params: Message | None = None) -> Message:
         """Send a request and return its answer, which must be the next."""
         self.request(id, method, params)

@@ -49,6 +49,13 @@ def test_1000_requests_of_every_sort_are_answered_once_each(odd: RawHost) -> Non
     assert odd.rest() == []
 
 
+def tell(odd: RawHost, *ids: int | str) -> list[Any]:
+    """Let the handlers go on that wait for "a"; returns the next answers, of these ids, in the order of `ids`."""
+    odd.request("tell", "odd/tell", {"name": "a"})
+    answers = odd.answers("tell", *ids)
+    return [answers[id] for id in ids]
+
+
 # -- a busy sidecar answers --------------------------------------------------------------------------------------
 
 
@@ -84,9 +91,10 @@ def test_requests_of_one_session_run_in_order(odd: RawHost) -> None:
     for number in range(50):
         handler = "note_on_the_reader" if number % 3 == 0 else "note"
         odd.request(number, f"odd/{handler}", {"text": str(number), "session": "s"})
-    odd.call("tell", "odd/tell", {"name": "a"})
-    assert odd.answer("first")["result"] == "a"
-    assert [odd.answer(number)["id"] for number in range(50)] == list(range(50))
+    odd.request("tell", "odd/tell", {"name": "a"})
+    order = [odd.answer()["id"] for _ in range(52)]
+    order.remove("tell")
+    assert order == ["first", *range(50)]
     assert odd.call("note", "odd/note", {"text": "-"})["result"] == [*map(str, range(50)), "-"]
 
 
@@ -95,9 +103,9 @@ def test_other_sessions_do_not_wait(odd: RawHost) -> None:
     odd.request("behind", "odd/note", {"session": "s"})
     for session in ("t", "u"):
         assert "result" in odd.call(session, "odd/note", {"session": session})
-    odd.call("tell", "odd/tell", {"name": "a"})
-    assert odd.answer("first")["result"] == "a"
-    assert "result" in odd.answer("behind")
+    first, behind = tell(odd, "first", "behind")
+    assert first["result"] == "a"
+    assert "result" in behind
 
 
 # -- cancel ------------------------------------------------------------------------------------------------------
@@ -117,8 +125,8 @@ def test_cancel_of_a_call_that_does_not_look(odd: RawHost) -> None:
     odd.call(3, "odd/started", {"name": "a"})
     odd.send(cancel(1))
     assert kind(odd.answer(1)) == "cancelled"
-    odd.call(4, "odd/tell", {"name": "a"})
-    assert "result" in odd.answer(2)
+    (queued,) = tell(odd, 2)
+    assert "result" in queued
     odd.close_input()
     assert odd.rest() == []
 
@@ -128,8 +136,7 @@ def test_cancel_of_a_queued_call(odd: RawHost) -> None:
     odd.request(2, "odd/note", {"text": "never", "session": "s"})
     odd.send(cancel(2))
     assert kind(odd.answer(2)) == "cancelled"
-    odd.call(3, "odd/tell", {"name": "a"})
-    odd.answer(1)
+    tell(odd, 1)
     assert odd.call(4, "odd/note", {"text": "-", "session": "s"})["result"] == ["-"]
 
 
@@ -137,8 +144,8 @@ def test_cancel_of_a_committed_call_is_too_late(odd: RawHost) -> None:
     odd.request(1, "odd/commit_and_wait", {"name": "a"})
     odd.call(2, "odd/started", {"name": "a"})
     odd.send(cancel(1))
-    odd.call(3, "odd/tell", {"name": "a"})
-    assert odd.answer(1)["result"] == "a"
+    (committed,) = tell(odd, 1)
+    assert committed["result"] == "a"
 
 
 def test_cancel_of_an_answered_call_and_its_id_again(odd: RawHost) -> None:
@@ -155,8 +162,8 @@ def test_cancel_of_another_id_of_the_same_look(odd: RawHost) -> None:
     odd.call(3, "odd/started", {"name": "b"})
     odd.send(cancel(True) + cancel("1"))
     assert kind(odd.answer("1")) == "cancelled"
-    odd.call(4, "odd/tell", {"name": "a"})
-    assert odd.answer(1)["result"] == "a"
+    (number,) = tell(odd, 1)
+    assert number["result"] == "a"
 
 
 # -- failing handlers --------------------------------------------------------------------------------------------
@@ -222,8 +229,7 @@ def test_overloaded(spawn_odd: SpawnRaw) -> None:
     assert kind(refusal) == "overloaded"
     assert refusal["error"]["data"]["bytes"] >= 700_000
     assert host.call(4, "ping")["result"] == {"data": None}
-    host.request(5, "odd/tell", {"name": "a"})
-    assert {host.answer()["id"], host.answer()["id"]} == {1, 5}
+    tell(host, 1)
     assert "result" in host.call(6, "odd/wait", large)
 
 

@@ -70,11 +70,14 @@ def test_a_child_does_not_inherit_the_wire(odd: RawHost) -> None:
     assert pipe_of(odd.output_fd) not in held
 
 
-def test_a_child_that_stays_does_not_keep_the_wire_open(odd: RawHost) -> None:
+def test_a_child_that_stays_does_not_keep_the_wire_open(spawn_odd: SpawnRaw, lifeline: tuple[int, int]) -> None:
     """A fork has every descriptor, and returns from the handler a second time."""
-    child = odd.call(1, "odd/fork")["result"]
+    odd = spawn_odd(pass_fds=lifeline[1:])
+    odd.hello()
+    child = odd.call(1, "odd/fork", {"fd": lifeline[1]})["result"]
     handle = os.pidfd_open(child)
     try:
+        assert wait_readable(lifeline[0], DEADLINE_S)
         assert odd.call(2, "ping", {"data": blob(100_000)})["id"] == 2
         links = [os.readlink(f"/proc/{child}/fd/{fd}") for fd in os.listdir(f"/proc/{child}/fd")]
         assert pipe_of(odd.input_fd) not in links
