@@ -23,7 +23,7 @@ class Options(NamedTuple):
     max_pending_bytes: int = 4 * GIB
     memory_limit_bytes: int | None = None
     allow_paths: list[str] | None = None
-    parent_pid: int | None = None
+    host_pid: int | None = None
     log_level: str = "warning"
 
 
@@ -42,7 +42,7 @@ def serve(options: Options) -> None:
     logging.basicConfig(stream=sys.stderr, level=options.log_level.upper(), format=line)
     server = Server(wire, methods(options), options.limits, options.max_pending_bytes)
     logging.getLogger("sidecar").addHandler(WireLog(server))
-    server.run(options.parent_pid)
+    server.run(options.host_pid)
 
 
 def _greet(wire: Any, options: Options) -> None:
@@ -78,7 +78,7 @@ def methods(options: Options) -> dict[str, Method]:
     return {
         "initialize": Method(InitializeParams, noun_process.initialize, cheap),
         "load": Method(load.LoadParams, noun_load.load),
-        "ping": Method(process.PingParams, noun_process.ping, noun_process.is_small),
+        "ping": Method(process.PingParams, noun_process.ping, cheap),
         "sessions/close": Method(sessions.CloseParams, registry.close_session),
         "sessions/list": Method(sessions.ListParams, registry.list_sessions, cheap),
         "stats": Method(process.StatsParams, noun_process.stats, cheap),

@@ -51,8 +51,8 @@ def count(text: str) -> int:
 
 
 def directory(text: str) -> str:
-    """The name of a directory; whether there is one is seen when a file is read."""
-    if not text or "\0" in text:
+    """The name of a directory, in UTF-8; whether there is one is seen when a file is read."""
+    if not text or "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise argparse.ArgumentTypeError(f"{text!r} is no directory")
     return text
 
@@ -80,7 +80,7 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     serve.add_argument("--memory-limit", type=size, metavar="SIZE", help="refuse loads beyond this, over all sessions")
     serve.add_argument("--max-header", type=size, default="16M", metavar="SIZE", help="largest header of a frame (16M)")
     serve.add_argument("--max-payload", type=size, default="2G", metavar="SIZE", help="largest payload of a frame (2G)")
-    serve.add_argument("--max-pending", type=size, default="4G", metavar="SIZE", help="payloads of open requests (4G)")
+    serve.add_argument("--max-pending", type=size, default="4G", metavar="SIZE", help="requests that wait (4G)")
     serve.add_argument("--host-pid", type=int, metavar="PID", help="die with this parent; 0: watch only the input")
     serve.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="warning")
     serve.set_defaults(run=_serve)
@@ -139,13 +139,13 @@ def _serve(arguments: argparse.Namespace) -> None:
     from .runtime.stdio import NoWire
     from .wire.limits import Limits
 
-    parent_pid = os.getppid() if arguments.host_pid is None else arguments.host_pid
+    host_pid = os.getppid() if arguments.host_pid is None else arguments.host_pid
     options = Options(
         limits=Limits(arguments.max_header, arguments.max_payload),
         max_pending_bytes=arguments.max_pending,
         memory_limit_bytes=arguments.memory_limit,
         allow_paths=arguments.allow_path,
-        parent_pid=parent_pid or None,
+        host_pid=host_pid or None,
         log_level=arguments.log_level,
     )
     try:

@@ -6,6 +6,7 @@ same tests against a frozen executable.
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -32,7 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def sidecar_command(pytestconfig: pytest.Config) -> list[str]:
     """The command that starts a sidecar, without `serve`."""
     given: str | None = pytestconfig.getoption("--sidecar-cmd")
-    return shlex.split(given) if given else default_command()
+    if not given:
+        return default_command()
+    return [given] if os.path.exists(given) else shlex.split(given)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
+from threading import TIMEOUT_MAX, Lock
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -28,9 +28,9 @@ class CallTimeout(TimeoutError):
 
 
 class Call:
-    """The answer to come. Any thread may wait for it; the thread that reads the wire settles it, once."""
+    """The answer to come; `done` once it is there. Any thread may wait for it; the one that reads settles it, once."""
 
-    __slots__ = ("_cancel", "_error", "_read_for", "_result", "_unsettled", "id", "method", "on_progress")
+    __slots__ = ("_cancel", "_error", "_read_for", "_result", "_unsettled", "done", "id", "method", "on_progress")
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class Call:
     ) -> None:
         self.id = id
         self.method = method
+        self.done = False
         self.on_progress = on_progress
         self._cancel = cancel
         self._read_for = read_for
@@ -49,11 +50,6 @@ class Call:
         self._error: Exception | None = None
         self._unsettled = Lock()  # held until there is an answer: a lock wakes its waiter faster than an Event
         self._unsettled.acquire()
-
-    @property
-    def done(self) -> bool:
-        """Whether there is an answer."""
-        return not self._unsettled.locked()
 
     def cancel(self) -> None:
         """Ask the sidecar to stop. The answer still comes: `cancelled`, or the result if it was too late."""
@@ -68,6 +64,7 @@ class Call:
         return self._result
 
     def _wait(self, timeout_s: float | None) -> None:
+        timeout_s = None if timeout_s is None else min(timeout_s, TIMEOUT_MAX)
         ends_at = None if timeout_s is None else monotonic() + timeout_s
         self._read_for(self, ends_at)
         if self.done:
@@ -83,12 +80,14 @@ class Call:
         if isinstance(response, Result):
             self._result = response.result
         else:
-            error = response.error
-            data = dict(error.data)
-            self._error = SidecarError(data.pop("kind", "internal_error"), error.message, **data)
-        self._unsettled.release()
+            self._error = SidecarError.from_object(response.error)
+        self._end()
 
     def fail(self, fault: Exception) -> None:
         """No answer will come."""
         self._error = fault
+        self._end()
+
+    def _end(self) -> None:
+        self.done = True
         self._unsettled.release()

@@ -20,8 +20,9 @@ from ..runtime import platform
 from ..services.load import LoadResult
 from ..services.process import StatsResult
 from ..version import PROTOCOL_VERSION, VERSION
+from ..wire.limits import Limits
 from ..wire.payload import Payload
-from .calls import Call, OnProgress
+from .calls import Call, CallTimeout, OnProgress
 from .faults import HandshakeFailed, HostFault, ProtocolViolation, SpawnFailed
 from .line import HOST_LIMITS, Line
 from .nouns import SessionsNoun, TablesNoun
@@ -49,8 +50,9 @@ class Hello(msgspec.Struct):
 
 
 def default_command() -> list[str]:
-    """The sidecar of this installation. `-P` keeps a folder named `sidecar` in the current directory out of it."""
-    return [sys.executable, "-P", "-m", "sidecar"]
+    """The sidecar of this installation. `-P` keeps a folder named `sidecar` in the current directory out of it,
+    `-B` has Python write no bytecode: a sidecar writes no file."""
+    return [sys.executable, "-B", "-P", "-m", "sidecar"]
 
 
 class Host:
@@ -105,6 +107,9 @@ class Host:
         `on_log(level, message)` and `on_stderr(line)` are called on threads of the host's; `stop_grace_s` is what each
         step of a stop may take before the next, harder one: shutdown, end of input, terminate, kill.
         """
+        for name, value in {"command": command, "options": options, "allow_paths": allow_paths}.items():
+            if isinstance(value, str | bytes | os.PathLike):
+                raise TypeError(f"{name} is a list, not {value!r}")
         arguments = [*(command or default_command()), "serve", *options]
         host = cls(_start(arguments, env), on_log, on_stderr, stop_grace_s)
         try:
@@ -132,7 +137,7 @@ class Host:
         """`load`: a file, an Arrow table or IPC bytes, or Parquet bytes becomes a session."""
         params: dict[str, Any] = {"label": label, "session": session, "mode": mode, "format": format}
         if path is not None:
-            params["path"] = os.path.abspath(path)
+            params["path"] = os.path.abspath(os.fsdecode(path)) if path else ""
         if arrow is not None:
             params["arrow_ipc"] = Payload("arrow", _ipc(arrow))
         if parquet is not None:
@@ -166,6 +171,7 @@ class Host:
 
     def close(self) -> int:
         """Stop the sidecar, the gentlest way that works, and return its exit code. May be called again."""
+        self._line.check_caller()
         if self.process.poll() is None:
             with suppress(HostFault, SidecarError, TimeoutError):
                 self.call("shutdown", {}, self._stop_grace_s)
@@ -191,11 +197,12 @@ class Host:
         self._hello_came.wait(timeout_s)
         if self._hello is None:
             raise self._no_hello(timeout_s)
-        self.hello = msgspec.convert(self._hello, Hello)
         try:
-            check_version(self.hello.protocol_version, they="sidecar", we="host")
-        except SidecarError as error:
-            raise HandshakeFailed(error.message) from None
+            check_version(str(self._hello.get("protocol_version")), they="sidecar", we="host")
+            self.hello = msgspec.convert(self._hello, Hello)
+            self._line.limits = Limits(**{name: self._hello["limits"][name] for name in Limits._fields})
+        except (SidecarError, msgspec.ValidationError, KeyError) as error:
+            raise HandshakeFailed(f"hello: {error}") from None
         params: dict[str, Any] = {
             "protocol_version": PROTOCOL_VERSION,
             "host": {"name": "arrow-sidecar-python", "version": VERSION},
@@ -206,8 +213,8 @@ class Host:
             params["allow_paths"] = [os.path.abspath(path) for path in allow_paths]
         try:
             self.call("initialize", params, timeout_s)
-        except SidecarError as error:
-            raise HandshakeFailed(f"initialize was refused: {error.message}") from None
+        except (SidecarError, CallTimeout) as error:
+            raise HandshakeFailed(f"initialize failed: {error}") from None
 
     def _no_hello(self, timeout_s: float) -> HandshakeFailed:
         fault = self._line.fault
@@ -253,6 +260,8 @@ class Host:
         self._line.join(self._stop_grace_s)
         self._stderr.text()
         self._stderr.close()
+        if self._line.is_read:  # or a descriptor that is read could become another file's
+            return
         for stream in (self.process.stdin, self.process.stdout):
             assert stream is not None
             with suppress(OSError):
@@ -273,7 +282,10 @@ def _ipc(arrow: Any) -> Any:
     if isinstance(arrow, pa.RecordBatch):
         arrow = pa.Table.from_batches([arrow])
     if not isinstance(arrow, pa.Table):
-        return arrow
+        try:
+            return memoryview(arrow)
+        except TypeError:
+            raise TypeError(f"arrow= takes a pyarrow Table or RecordBatch, or IPC bytes, not {type(arrow)}") from None
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, arrow.schema) as writer:
         writer.write_table(arrow)

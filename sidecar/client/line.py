@@ -7,18 +7,22 @@ wire for a moment: a caller that waits for its next answer then reads it itself,
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable
 from itertools import count
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Thread, get_ident
 from time import monotonic
 from typing import Any
 
 from ..protocol.conversation import CANCEL
+from ..protocol.errors import SidecarError
 from ..protocol.messages import BadMessage, Failure, Message, Notification, Request, Result, parse
 from ..runtime import platform
 from ..runtime.readiness import ReadWait
-from ..wire.framing import FrameError, FrameReader, encode
+from ..wire.framing import PREFIX_BYTES, FrameError, FrameReader, encode
 from ..wire.limits import GIB, MIB, Limits
+from ..wire.payload import find
 from .calls import Call, OnProgress, Progress
 from .faults import HostFault, ProtocolViolation, SidecarGone
 
@@ -27,6 +31,8 @@ HOST_LIMITS = Limits(max_header_bytes=256 * MIB, max_payload_bytes=8 * GIB)
 
 LENT_S = 0.005
 """How long the wire is lent while no caller reads it; then the reading thread takes it back."""
+
+_log = logging.getLogger("sidecar.client")
 
 OnNotification = Callable[[str, dict[str, Any]], None]
 
@@ -51,6 +57,9 @@ class Line:
         self._frames = FrameReader(HOST_LIMITS, _allocate)
         self._input = ReadWait(input_fd)
         self._reading = Lock()
+        self._reader: int | None = None  # the thread that is in a step, and maybe in a callback
+        self._pid = os.getpid()
+        self.limits = Limits()
         self._turns = 0  # how often a caller read
         self._wanted = Event()  # calls are open that nobody reads for
         self.fault: HostFault | None = None
@@ -63,24 +72,54 @@ class Line:
         self._thread.start()
 
     def request(self, method: str, params: dict[str, Any], on_progress: OnProgress | None = None) -> Call:
-        """Send a request. Raises the fault of a broken line."""
+        """Send a request. Raises the fault of a broken line, and `TypeError` for what has no JSON form."""
+        if os.getpid() != self._pid:
+            raise RuntimeError("the sidecar belongs to the process that started it, not to one that was forked off")
         call = Call(next(self._ids), method, self._cancel, self._read_for, on_progress)
+        request = Request(call.id, method, params)
+        parts = encode(request)
+        self._check_size(request, parts)
         with self._state:
             if self.fault is not None:
                 raise self.fault
             self._calls[call.id] = call
-        self._send(Request(call.id, method, params))
+        self._send(parts)
         return call
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the reading thread is still there."""
+        return self._thread.is_alive()
+
+    def check_caller(self) -> None:
+        """Raise `RuntimeError` on the thread that reads: what it would wait for, it would have to read itself."""
+        if get_ident() == self._reader:
+            raise RuntimeError("a callback cannot wait for the host that calls it: use `request`, and wait elsewhere")
 
     def join(self, timeout_s: float) -> None:
         """Wait until the sidecar has closed its output and all that it sent is handled."""
         self._thread.join(timeout_s)
 
-    def _cancel(self, id: int) -> None:
-        self._send(Notification(CANCEL, {"id": id}))
+    def _check_size(self, request: Request, parts: list[Any]) -> None:
+        """A frame over the limits would end the sidecar, and every session with it."""
+        header_bytes = len(parts[0]) - PREFIX_BYTES
+        payload_bytes = sum(map(len, parts[1:]))
+        if payload_bytes > self.limits.max_payload_bytes:
+            payload_bytes = sum(payload.size for _, payload in find(request))  # padding does not count
+        if header_bytes > self.limits.max_header_bytes or payload_bytes > self.limits.max_payload_bytes:
+            raise SidecarError(
+                "too_large",
+                f"{request.method} has {header_bytes} + {payload_bytes} bytes, the sidecar takes "
+                f"{self.limits.max_header_bytes} + {self.limits.max_payload_bytes}; nothing was sent",
+                header_bytes=header_bytes,
+                payload_bytes=payload_bytes,
+                **self.limits._asdict(),
+            )
 
-    def _send(self, message: Message) -> None:
-        parts = encode(message)
+    def _cancel(self, id: int) -> None:
+        self._send(encode(Notification(CANCEL, {"id": id})))
+
+    def _send(self, parts: list[Any]) -> None:
         try:
             with self._output:
                 written = platform.write_some(self._output_fd, parts)
@@ -88,6 +127,9 @@ class Line:
                     self._send_rest([memoryview(part) for part in parts], written)
         except OSError:
             return  # whoever reads sees the same end, and settles every call with the reason
+        except BaseException as error:  # a Ctrl-C on the main thread: a part of the frame may be written
+            self._end(HostFault(f"writing to the sidecar was interrupted by {type(error).__name__}"))
+            raise
 
     def _send_rest(self, views: list[memoryview], written: int) -> None:
         platform.drop(views, written)
@@ -115,6 +157,7 @@ class Line:
 
     def _read_for(self, call: Call, ends_at: float | None) -> None:
         """Called by the thread that waits for `call`: read until it is settled or too late, if nobody else does."""
+        self.check_caller()
         if not self._input.can_wait or not self._reading.acquire(blocking=False):
             return
         try:
@@ -128,15 +171,18 @@ class Line:
 
     def _step(self) -> None:
         """One read, and what it brings."""
+        self._reader = get_ident()
         try:
             fault = self._read_some()
         except (FrameError, BadMessage) as broken:
             fault = ProtocolViolation(f"the sidecar sent what is no frame: {broken}")
         except OSError as broken:
             fault = SidecarGone(f"the sidecar's output cannot be read: {broken}")
-        except BaseException as error:  # a Ctrl-C on the main thread, or a callback's own: what was read may be lost
+        except BaseException as error:  # a Ctrl-C on the main thread: what was read may be lost
             self._end(HostFault(f"reading the sidecar's output was interrupted by {type(error).__name__}"))
             raise
+        finally:
+            self._reader = None
         if fault is not None:
             try:
                 fault = self._explain(fault)
@@ -168,7 +214,7 @@ class Line:
             if message.method == "$/progress":
                 self._progress(message.params)
             else:
-                self._on_notification(message.method, message.params)
+                _guarded(self._on_notification, message.method, message.params)
             return None
         return ProtocolViolation(f"the sidecar sent a request: {message.method}")
 
@@ -183,4 +229,12 @@ class Line:
     def _progress(self, params: dict[str, Any]) -> None:
         call = self._calls.get(params["id"])
         if call is not None and call.on_progress is not None:
-            call.on_progress(Progress(params["done"], params["total"], params["unit"], params["message"]))
+            _guarded(call.on_progress, Progress(params["done"], params["total"], params["unit"], params["message"]))
+
+
+def _guarded(callback: Callable[..., None], *arguments: Any) -> None:
+    """A callback that fails is the caller's affair; the line and its other calls go on."""
+    try:
+        callback(*arguments)
+    except Exception:
+        _log.exception("a callback failed")

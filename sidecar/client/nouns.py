@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from ..services.filters import Filter
 from ..services.ordering import Sort
+from ..services.pages import PageFormat
 from ..services.sessions import CloseResult, ListResult
 from ..services.stats import ColumnStats, StatsResult
-from ..services.tables import PageFormat
 from ..wire.payload import Payload
 from .calls import Call, OnProgress
 
@@ -44,6 +44,13 @@ class Page(msgspec.Struct):
         return pa.ipc.open_stream(buffer).read_all()
 
 
+def listed(name: str, values: Any) -> list[Any]:
+    """`values` as a list; one value alone is a mistake that its letters must not hide."""
+    if isinstance(values, str | Sort | Filter):
+        raise TypeError(f"{name} is a list, not {values!r}")
+    return list(values)
+
+
 class TablesNoun:
     """`host.tables`."""
 
@@ -65,11 +72,11 @@ class TablesNoun:
         """`tables/rows`: the rows `start` to `stop` of a session under `sort` that every `filter` lets through."""
         params: dict[str, Any] = {"session": session, "start": start, "stop": stop, "format": format}
         if columns is not None:
-            params["columns"] = list(columns)
+            params["columns"] = listed("columns", columns)
         if sort:
-            params["sort"] = list(sort)
+            params["sort"] = listed("sort", sort)
         if filter:
-            params["filter"] = list(filter)
+            params["filter"] = listed("filter", filter)
         return msgspec.convert(self._request("tables/rows", params, None).result(timeout_s), Page)
 
     def stats(
@@ -81,7 +88,7 @@ class TablesNoun:
         timeout_s: float | None = None,
     ) -> list[ColumnStats]:
         """`tables/stats`: exact statistics of some columns, or of all."""
-        params = {"session": session, "columns": None if columns is None else list(columns)}
+        params = {"session": session, "columns": None if columns is None else listed("columns", columns)}
         call = self._request("tables/stats", params, on_progress)
         return msgspec.convert(call.result(timeout_s), StatsResult).columns
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections import deque
 from collections.abc import Callable
 from threading import Thread
 
 MAX_LINES = 256
 MAX_LINE_BYTES = 64 * 1024
+
+_log = logging.getLogger("sidecar.client")
 
 OnLine = Callable[[str], None]
 
@@ -38,4 +41,7 @@ class StderrTail:
             text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
             self._lines.append(text)
             if self._on_line is not None:
-                self._on_line(text)
+                try:
+                    self._on_line(text)
+                except Exception:  # the caller's affair; a stream that nobody reads would stop the sidecar
+                    _log.exception("on_stderr failed")

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from ..client import Host, HostFault
+from ..client import Host, HostFault, SidecarError
 from ..version import PROTOCOL_VERSION, VERSION
 from ..wire.payload import Payload
 from .terminal import size_text
@@ -36,7 +36,7 @@ def doctor() -> int:
     try:
         for name, value in _process():
             print(f"{name:<22} {value}")
-    except HostFault as fault:
+    except (HostFault, SidecarError) as fault:
         print(f"{'sidecar':<22} FAILED: {fault}")
         return 70
     print("all is well")
@@ -78,7 +78,9 @@ def _process() -> Iterator[Line]:
         memory = host.stats().rss_bytes
         yield "memory", "not told by this system" if memory is None else size_text(memory)
         code = host.close()
-        yield "stop", f"exit code {code}"
+        if code:
+            raise HostFault(f"the sidecar stopped with exit code {code}", host.stderr_tail(), code)
+        yield "stop", "exit code 0"
 
 
 def _ms(began: float) -> str:

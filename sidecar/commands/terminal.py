@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
-from typing import IO
+from typing import IO, Any
 
+import msgspec
 import pyarrow as pa
 
 from ..client import Progress
+from ..services.json_rows import json_values
 from ..services.polars import pl
 
 _BAR_CELLS = 30
@@ -17,8 +19,9 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 def show_table(table: pa.Table, rows: int = 10) -> None:
-    """Print the first rows, as wide as the terminal."""
-    frame = pl.from_arrow(table)
+    """Print the first rows, as wide as the terminal. Each value is shown in its JSON form, which every type has."""
+    columns = zip(table.column_names, table.slice(0, rows).columns, strict=True)
+    frame = pl.DataFrame({name: [_cell(value) for value in json_values(name, column)] for name, column in columns})
     width = shutil.get_terminal_size((120, 24)).columns
     with pl.Config(
         tbl_rows=rows,
@@ -29,6 +32,12 @@ def show_table(table: pa.Table, rows: int = 10) -> None:
         fmt_str_lengths=40,
     ):
         print(frame)
+
+
+def _cell(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
 
 
 def size_text(size: int) -> str:

@@ -70,18 +70,25 @@ class ErrorObject(Struct):
 
 
 class SidecarError(Exception):
-    """A request that gets an error for an answer. `kind` is a key of `KINDS`; `data` names the culprit."""
+    """A request that gets an error for an answer. `kind` is a key of `KINDS`, `code` its value; `data` names the
+    culprit."""
 
-    def __init__(self, kind: str, message: str, **data: Any) -> None:
+    def __init__(self, kind: str, message: str, /, **data: Any) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.data = data
+        self.code = KINDS[kind]
 
-    @property
-    def code(self) -> int:
-        """JSON-RPC's code of the kind."""
-        return KINDS[self.kind]
+    @classmethod
+    def from_object(cls, error: ErrorObject) -> SidecarError:
+        """The error that a response holds, of a kind that this side may not know."""
+        data = dict(error.data)
+        made = SidecarError("internal_error", error.message)
+        made.kind = str(data.pop("kind", made.kind))
+        made.code = error.code
+        made.data = data
+        return made
 
     def to_object(self) -> ErrorObject:
         """The error as it stands in a response."""

@@ -11,12 +11,9 @@ from typing import Any
 
 from ..protocol.errors import SidecarError
 from ..protocol.messages import Failure, Result
-from ..wire.framing import encode
+from ..wire.framing import PREFIX_BYTES, encode
 from ..wire.limits import Limits
 from ..wire.payload import find
-
-PREFIX_BYTES = 4
-"""The size in front of a header, which does not count itself."""
 
 _log = logging.getLogger("sidecar")
 

@@ -12,7 +12,8 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from threading import Thread
 from typing import Any
 
 WINDOWS = sys.platform == "win32"
@@ -145,6 +146,27 @@ def settle_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if WINDOWS:  # not run
         signal.signal(signal.SIGBREAK, signal.SIG_IGN)  # type: ignore[attr-defined,unused-ignore]
+
+
+def on_terminate(stop: Callable[[], None]) -> None:
+    """Have `stop` called on SIGTERM, by a thread of its own: a handler in Python would wait for the main thread, which
+    may be about to read, and input may never come."""
+    import signal
+
+    if WINDOWS:  # not run; there SIGTERM comes from this process alone
+        signal.signal(signal.SIGTERM, lambda *_: stop())
+        return
+    waiting, waking = os.pipe()
+    os.set_blocking(waking, False)
+    signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+
+    def wait() -> None:
+        while signal.SIGTERM not in os.read(waiting, 64):
+            pass
+        stop()
+
+    Thread(target=wait, name="signals", daemon=True).start()
 
 
 def wait_for_process_to_end(pid: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import faulthandler
 import logging
-import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -35,6 +34,9 @@ RESERVE_BYTES = 16 * MIB
 
 MAPPED_BYTES = 4 * MIB
 """Payloads from this size on, most of which become sessions, get memory that goes back to the system when freed."""
+
+CHEAP_BYTES = 64 * 1024
+"""The largest request that the thread which reads the wire may serve itself."""
 
 SHUTDOWN = "shutdown"
 
@@ -72,16 +74,16 @@ class Server:
         self._stopper = Stopper(self._wind_down)
         self._writer = Writer(wire.output_fd, MAX_QUEUED_BYTES, self._on_broken_output)
 
-    def run(self, parent_pid: int | None) -> None:
+    def run(self, host_pid: int | None) -> None:
         """Read until the end; the process then ends by itself, so this does not return.
 
-        `parent_pid` is the process to die with, or None. Must be called on the main thread.
+        `host_pid` is the process to die with, or None. Must be called on the main thread.
         """
-        signal.signal(signal.SIGTERM, lambda *_: self._stopper.stop(Stop("terminated", EXIT_OK)))
+        platform.on_terminate(lambda: self._stopper.stop(Stop("terminated", EXIT_OK)))
         faulthandler.enable(2)  # a crash in native code says where
         Thread(target=self._watch_input, name="hangup", daemon=True).start()
-        if parent_pid is not None:
-            Thread(target=self._watch_process, args=(parent_pid,), name="watchdog", daemon=True).start()
+        if host_pid is not None:
+            Thread(target=self._watch_process, args=(host_pid,), name="watchdog", daemon=True).start()
         try:
             self._read()
         except BaseException:
@@ -100,6 +102,7 @@ class Server:
                     break
                 for frame in self._frames.buffer_updated(count):
                     self._take(frame)
+                    del frame  # or the last payload would stay until the next frame comes
         except FrameError as fault:
             self._end_of_line(fault)
         else:
@@ -137,7 +140,8 @@ class Server:
         try:
             method, params = self._resolve(call)
             key = lane(call.params)
-            if method.is_cheap(params) and self._lanes.is_idle(key) and self._writer.has_room():
+            is_small = frame_bytes <= CHEAP_BYTES
+            if is_small and method.is_cheap(params) and self._lanes.is_idle(key) and self._writer.has_room():
                 self._execute(call, method, params, RESERVE_BYTES)
                 return
             self._pending.check(frame_bytes)
@@ -171,6 +175,7 @@ class Server:
         outcome = self._run(call, method, params)
         self._pending.remove(frame_bytes)  # before the answer, which may have to wait for the host to read
         self._answer(call, outcome)
+        del params, outcome  # an error's traceback leads back to this frame, and with it to the payload
 
     def _execute(self, call: Call, method: Method, params: Any, reserve_bytes: int) -> None:
         self._answer(call, self._run(call, method, params), reserve_bytes)
@@ -247,11 +252,10 @@ class Server:
             self._conversation.stop()
             self._changed.wait_for(lambda: not self._working(), stop.grace_s)
             shutdowns = [call for call in self._conversation.open.values() if call.method == SHUTDOWN]
-            answers = [self._conversation.finish(call, None) for call in shutdowns]
-            answers = [*self._conversation.cancel_all(), *answers]
+            last = [answer for call in shutdowns if (answer := self._conversation.finish(call, None))]
+            answers = [*self._conversation.cancel_all(), *last]
         for answer in answers:
-            if answer is not None:
-                self._put(encode_response(answer.response), NO_BOUND)
+            self._put(encode_response(answer.response), NO_BOUND)
         self._writer.flush(FLUSH_S)
 
     def _working(self) -> bool:

@@ -56,10 +56,7 @@ def _is_open(fd: int) -> bool:
 def _ensure_stderr() -> None:
     """With descriptor 2 closed, the copy of the output would become 2, and standard error would be the wire."""
     if not _is_open(2):
-        null = os.open(os.devnull, os.O_WRONLY)
-        if null != 2:
-            os.dup2(null, 2)
-            os.close(null)
+        os.open(os.devnull, os.O_WRONLY)  # becomes 2: the lowest that is free, as 0 and 1 are open
         os.set_inheritable(2, True)  # or a child's first file would be its standard error
     if sys.stderr is None:
         sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115

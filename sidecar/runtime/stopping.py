@@ -6,6 +6,7 @@ import faulthandler
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import NamedTuple
@@ -67,7 +68,8 @@ class Stopper:
         """Begin to stop. The first call counts; returns at once. A signal handler may call it, at any point of
         another call, so that nothing in here waits."""
         if self._first.acquire(blocking=False):
-            self._arm_deadline()
+            with suppress(OSError, RuntimeError):  # no thread or descriptor is left: then there is no second line
+                self._arm_deadline()
             self._stops.put(stop)
 
     def _run(self) -> None:

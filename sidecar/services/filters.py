@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from ..protocol.errors import SidecarError
+from .plain import value_type
 
 Operator = Literal["eq", "ne", "lt", "le", "gt", "ge", "between", "in", "contains", "is_null", "is_not_null"]
 
@@ -148,13 +149,6 @@ def _expect(value: Any, kind: type | tuple[type, ...], dtype: pa.DataType) -> An
     if not isinstance(value, kind):
         raise TypeError(f"{value!r} is no {dtype}")
     return value
-
-
-def value_type(dtype: pa.DataType) -> pa.DataType:
-    """The type of the values in an extension or dictionary column."""
-    if isinstance(dtype, pa.BaseExtensionType):
-        dtype = dtype.storage_type
-    return dtype.value_type if pa.types.is_dictionary(dtype) else dtype
 
 
 def _invalid(filter: Filter, field: pa.Field, reason: str) -> SidecarError:

@@ -45,7 +45,7 @@ _KNOWN_BUT_UNREAD = (
     (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
 )
 _SNIFFED_BYTES = 64 * 1024
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 
 def detect(source: Source, warnings: list[str]) -> Format:
@@ -62,6 +62,8 @@ def detect(source: Source, warnings: list[str]) -> Format:
     by_name = BY_EXTENSION.get(os.path.splitext(source.name)[1].lower())
     by_content = _binary(head) or _text(head, by_name)
     found = by_content or by_name
+    if found is None and source.path is None:
+        raise source.invalid("its first bytes are those of another format", source.kind.removesuffix("_b64"))
     if found is None:
         raise SidecarError(
             "unknown_format",
@@ -84,7 +86,7 @@ def _binary(head: bytes) -> Format | None:
 def _text(head: bytes, by_name: Format | None) -> Format | None:
     """JSON and NDJSON can be told from the first line. What separates values in any other text is for the name to
     say; a text that the name calls binary is not guessed at."""
-    text = head.removeprefix(_BOM).lstrip()
+    text = head.removeprefix(BOM).lstrip()
     if by_name in ("csv", "tsv") or text[:1] not in (b"{", b"["):
         return None
     line, _, rest = text.partition(b"\n")

@@ -5,62 +5,110 @@ A piece is what the format lets one read alone: a row group of Parquet, a record
 
 from __future__ import annotations
 
-import os
+import weakref
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from itertools import accumulate
+from itertools import accumulate, count
 from threading import Lock
 from typing import Any
 
 import pyarrow as pa
 
 from ..protocol.errors import SidecarError
+from .source import OpenFile
 
 ReadPiece = Callable[[int, Sequence[int]], pa.Table]
 
 CACHE_BYTES = 64 * 1024 * 1024
-"""Decoded pieces that each lazy session keeps, by column, the least recently used going first."""
+"""Decoded pieces that are kept over all lazy sessions; a quarter of the memory limit where that is less."""
 
 
 class FileGuard:
     """Notices that a file was written to after it was opened. A file that was replaced or deleted is fine: what
     was opened stays readable."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._opened = os.stat(path)
+    def __init__(self, name: str, file: OpenFile) -> None:
+        self._name = name
+        self._file = file
+        self._opened = _state(file)
 
     def check(self) -> None:
         """Raise `file_changed` if the file is no longer what it was."""
-        try:
-            now = os.stat(self._path)
-        except OSError:
-            return
-        was = self._opened
-        same_file = (now.st_dev, now.st_ino) == (was.st_dev, was.st_ino)
-        if same_file and (now.st_size, now.st_mtime_ns) != (was.st_size, was.st_mtime_ns):
-            raise SidecarError("file_changed", f"{self._path} was written to since it was loaded", path=self._path)
+        if _state(self._file) != self._opened:
+            raise SidecarError("file_changed", f"{self._name} was written to since it was loaded", path=self._name)
+
+
+def _state(file: OpenFile) -> tuple[int, int]:
+    stat = file.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+class PieceCache:
+    """Columns of decoded pieces, within one budget for all tables; the least recently used goes first."""
+
+    def __init__(self, memory_limit_bytes: int | None) -> None:
+        self._max_bytes = CACHE_BYTES if memory_limit_bytes is None else min(CACHE_BYTES, memory_limit_bytes // 4)
+        self._lock = Lock()
+        self._kept: OrderedDict[tuple[int, int, int], Any] = OrderedDict()
+        self._bytes: dict[int, int] = {}
+
+    def bytes_of(self, owner: int) -> int:
+        """What is kept for one table."""
+        return self._bytes.get(owner, 0)
+
+    def find(self, owner: int, piece: int, columns: Sequence[int]) -> dict[int, Any]:
+        """Those of the columns that are kept."""
+        with self._lock:
+            keys = [key for column in columns if (key := (owner, piece, column)) in self._kept]
+            for key in keys:
+                self._kept.move_to_end(key)
+            return {key[2]: self._kept[key] for key in keys}
+
+    def keep(self, owner: int, piece: int, column: int, data: pa.ChunkedArray) -> None:
+        """Keep a column, as long as there is room."""
+        with self._lock:
+            self._drop((owner, piece, column))
+            self._kept[owner, piece, column] = data
+            self._bytes[owner] = self.bytes_of(owner) + data.nbytes
+            while sum(self._bytes.values()) > self._max_bytes:
+                self._drop(next(iter(self._kept)))
+
+    def forget(self, owner: int) -> None:
+        """The table is gone."""
+        with self._lock:
+            for key in [key for key in self._kept if key[0] == owner]:
+                self._drop(key)
+            self._bytes.pop(owner, None)
+
+    def _drop(self, key: tuple[int, int, int]) -> None:
+        data = self._kept.pop(key, None)
+        if data is not None:
+            self._bytes[key[0]] -= data.nbytes
+
+
+_owners = count()
 
 
 class LazyTable:
-    """Rows in pieces. Only the cache of decoded pieces is in memory."""
+    """Rows in pieces. Only decoded pieces are in memory, as many as the cache has room for."""
 
     in_memory = False
 
-    def __init__(self, schema: pa.Schema, piece_rows: Sequence[int], read: ReadPiece) -> None:
+    def __init__(self, schema: pa.Schema, piece_rows: Sequence[int], read: ReadPiece, cache: PieceCache) -> None:
         self.schema = schema
         self._starts = [0, *accumulate(piece_rows)]
         self.rows = self._starts[-1]
         self._read = read
-        self._cache: OrderedDict[tuple[int, int], Any] = OrderedDict()
-        self._cached_bytes = 0
-        self._lock = Lock()  # the file has one position, and the cache one order
+        self._cache = cache
+        self._owner = next(_owners)
+        self._lock = Lock()  # the file has one position
+        weakref.finalize(self, cache.forget, self._owner)
 
     @property
     def bytes(self) -> int:
         """The decoded pieces that are kept."""
-        return self._cached_bytes
+        return self._cache.bytes_of(self._owner)
 
     def slice(self, start: int, stop: int, columns: Sequence[int]) -> pa.Table:
         """Reads the pieces that hold the range."""
@@ -106,22 +154,13 @@ class LazyTable:
         return pa.schema([self.schema.field(column) for column in columns]).empty_table()
 
     def _piece(self, piece: int, columns: Sequence[int]) -> pa.Table:
-        with self._lock:
-            missing = [column for column in columns if (piece, column) not in self._cache]
-            read = self._read(piece, missing) if missing else None
-            found = {column: self._cache[piece, column] for column in columns if column not in missing}
-            if read is not None:
-                found.update(zip(missing, read.columns, strict=True))
-            for column, data in found.items():
-                self._keep((piece, column), data)
+        found = self._cache.find(self._owner, piece, columns)
+        missing = [column for column in columns if column not in found]
+        if missing:
+            with self._lock:
+                read = self._read(piece, missing)
+            for column, data in zip(missing, read.columns, strict=True):
+                found[column] = data
+                self._cache.keep(self._owner, piece, column, data)
         fields = [self.schema.field(column) for column in columns]
         return pa.table([found[column] for column in columns], schema=pa.schema(fields))
-
-    def _keep(self, key: tuple[int, int], data: pa.ChunkedArray) -> None:
-        if key not in self._cache:
-            self._cached_bytes += data.nbytes
-        self._cache[key] = data
-        self._cache.move_to_end(key)
-        while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
-            _, dropped = self._cache.popitem(last=False)
-            self._cached_bytes -= dropped.nbytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -10,12 +11,12 @@ from ..protocol.errors import SidecarError
 from ..protocol.methods import Context
 from . import readers
 from .formats import Format
-from .lazy import FileGuard, LazyTable, ReadPiece
+from .lazy import FileGuard, LazyTable, PieceCache, ReadPiece
 from .plain import check_schema, check_valid, plain, plain_type
 from .source import Source
 
 
-def open_lazy(source: Source, format_: Format, context: Context) -> LazyTable:
+def open_lazy(source: Source, format_: Format, context: Context, pieces: PieceCache) -> LazyTable:
     """The file as a table of pieces. Raises `lazy_unsupported` for a format that has none."""
     opener = OPENERS.get(format_)
     if opener is None:
@@ -25,7 +26,7 @@ def open_lazy(source: Source, format_: Format, context: Context) -> LazyTable:
             format=format_,
             formats=list(OPENERS),
         )
-    guard = FileGuard(source.path) if source.path is not None else None
+    guard = FileGuard(source.name, source.file) if source.file is not None else None
     with source.reading(format_):
         schema, piece_rows, read = opener(source, context)
 
@@ -37,7 +38,7 @@ def open_lazy(source: Source, format_: Format, context: Context) -> LazyTable:
         check_valid(data)
         return data
 
-    return LazyTable(schema, piece_rows, read_piece)
+    return LazyTable(schema, piece_rows, read_piece, pieces)
 
 
 Opened = tuple[pa.Schema, list[int], ReadPiece]
@@ -58,17 +59,42 @@ def _parquet(source: Source, _context: Context) -> Opened:
 
 
 def _arrow_file(source: Source, context: Context) -> Opened:
-    reader = pa.ipc.open_file(source.open())
-    schema = _schema(reader.schema, plain_type)
+    file = source.open()  # kept, so that what was opened stays readable
+    schema = _schema(pa.ipc.open_file(file).schema, plain_type)
+    rows = _batch_rows(file, schema, context)
+
+    def read(piece: int, columns: Sequence[int]) -> pa.Table:
+        reader = _reader(file, columns)
+        table = pa.Table.from_batches([reader.get_batch(piece)])
+        if table.num_rows != rows[piece]:
+            raise source.invalid(f"record batch {piece} has {table.num_rows} rows, not {rows[piece]}", "arrow_file")
+        return plain(table.select([schema.field(column).name for column in columns]))
+
+    return schema, rows, read
+
+
+def _reader(file: pa.NativeFile, columns: Sequence[int]) -> Any:
+    """Reads some columns alone: a batch that is read whole stays whole in memory while one column of it is kept."""
+    return pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=sorted(columns)))
+
+
+def _batch_rows(file: pa.NativeFile, schema: pa.Schema, context: Context) -> list[int]:
+    """How many rows each batch has. Only the batch itself tells, so its narrowest column is read."""
+    if not len(schema):
+        return []
+    reader = _reader(file, [min(range(len(schema)), key=lambda column: _width(schema.field(column).type))])
     rows: list[int] = []
     for index in range(reader.num_record_batches):
         rows.append(reader.get_batch(index).num_rows)
         context.progress(index + 1, reader.num_record_batches, "batches")
+    return rows
 
-    def read(piece: int, columns: Sequence[int]) -> pa.Table:
-        return plain(pa.Table.from_batches([reader.get_batch(piece)]).select(list(columns)))
 
-    return schema, rows, read
+def _width(dtype: pa.DataType) -> int:
+    try:
+        return int(dtype.bit_width)
+    except ValueError:  # of no fixed width
+        return 1024
 
 
 OPENERS: dict[Format, Callable[[Source, Context], Opened]] = {"parquet": _parquet, "arrow_file": _arrow_file}
@@ -76,8 +102,9 @@ OPENERS: dict[Format, Callable[[Source, Context], Opened]] = {"parquet": _parque
 
 def _schema(schema: pa.Schema, held_as: Callable[[pa.DataType], pa.DataType]) -> pa.Schema:
     check_schema(schema)
-    if len({*schema.names}) != len(schema.names):
-        raise SidecarError("lazy_unsupported", "two columns have the same name: load it with mode eager")
+    twice = next((name for place, name in enumerate(schema.names) if name in schema.names[:place]), None)
+    if twice is not None:
+        raise SidecarError("lazy_unsupported", f"two columns are named {twice!r}: load it with mode eager")
     return pa.schema([field.with_type(held_as(field.type)) for field in schema], schema.metadata)
 
 

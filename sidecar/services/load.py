@@ -14,6 +14,7 @@ from ..protocol.methods import Context
 from ..wire.payload import Payload
 from . import readers
 from .formats import Format, detect
+from .lazy import PieceCache
 from .lazy_files import open_lazy
 from .paths import PathPolicy
 from .sessions import Claim, Column, Session, Sessions
@@ -58,6 +59,7 @@ class Load:
 
     def __init__(self, sessions: Sessions, paths: PathPolicy) -> None:
         self._sessions = sessions
+        self._pieces = PieceCache(sessions.memory_limit_bytes)
         self._paths = paths
 
     def load(self, params: LoadParams, context: Context) -> LoadResult:
@@ -85,12 +87,12 @@ class Load:
             )
             result = _result(session)
             context.commit()
-            self._sessions.put(session)
+            self._sessions.put(session, claim)
         return result
 
     def _open(self, kind: str, value: Any) -> Source:
         if kind == "path":
-            return Source.from_path(self._paths.resolve(value))
+            return Source.from_path(self._paths.resolve(value), lambda real: self._paths.check(real, value))
         if isinstance(value, Payload):
             return Source.from_payload(kind, value)
         return Source.from_base64(kind, value)
@@ -99,12 +101,12 @@ class Load:
         self, source: Source, format_: Format, mode: str, claim: Claim, context: Context, warnings: list[str]
     ) -> Table:
         if mode == "lazy":
-            return open_lazy(source, format_, context)
+            return open_lazy(source, format_, context, self._pieces)
         data = readers.read(source, format_, claim, context)
         if format_ in ("csv", "tsv"):
             _warn_of_renamed(data, warnings)
-        table = EagerTable(_unique_names(data, warnings))
-        claim.grow_to(table.bytes)
+        table = EagerTable(_unique_names(data, warnings), is_one_payload=format_ in ("arrow_file", "arrow_stream"))
+        claim.hold(table.bytes)
         return table
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from ..protocol.errors import SidecarError
 from .filters import Filter, expression, null_test
-from .plain import check_valid
+from .plain import check_valid, value_type
 from .table import Table
 
 CACHE_BYTES = 256 * 1024 * 1024
@@ -72,8 +72,11 @@ class RowOrders:
 
 
 def _key(table: Table, sort: Sequence[Sort], filter: Sequence[Filter]) -> tuple[int, bytes]:
-    """The entry keeps its table, so the id is not used again meanwhile."""
-    return id(table), msgspec.json.encode((sort, filter))
+    """The entry keeps its table, so the id is not used again meanwhile. Raises `invalid_filter`."""
+    try:
+        return id(table), msgspec.json.encode((sort, filter))
+    except TypeError:
+        raise SidecarError("invalid_filter", "the value of a filter is JSON, not a payload") from None
 
 
 def row_order(table: Table, sort: Sequence[Sort], filter: Sequence[Filter] = ()) -> pa.Array:
@@ -130,9 +133,9 @@ def _ranked(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _column(table: Table, index: int) -> pa.ChunkedArray:
     from .polars import comparable
 
-    column = table.select([index]).column(0)
-    check_valid(column)  # bad offsets in a string column would be read out of bounds
-    return comparable(column)
+    data = table.select([index])
+    check_valid(data)  # bad offsets in a string column would be read out of bounds
+    return comparable(data.column(0))
 
 
 def position(schema: pa.Schema, name: str) -> int:
@@ -145,11 +148,7 @@ def position(schema: pa.Schema, name: str) -> int:
 
 def has_order(dtype: pa.DataType) -> bool:
     """Whether values of a type can be compared: not nested ones, and none that Polars does not have."""
-    types = pa.types
-    if isinstance(dtype, pa.BaseExtensionType):
-        dtype = dtype.storage_type
-    if types.is_dictionary(dtype):
-        dtype = dtype.value_type
+    types, dtype = pa.types, value_type(dtype)
     if types.is_decimal(dtype):
         return not types.is_decimal256(dtype) and 0 <= dtype.scale <= dtype.precision
     is_empty = types.is_fixed_size_binary(dtype) and dtype.byte_width == 0

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..protocol.errors import SidecarError
+from ..protocol.methods import Context
 from ..wire.payload import Payload
 from .json_rows import json_rows
 from .plain import holds
@@ -15,7 +16,7 @@ from .plain import holds
 PageFormat = Literal["arrow", "parquet", "json"]
 
 
-def arrow_page(page: pa.Table) -> Payload:
+def arrow_page(page: pa.Table, _context: Context) -> Payload:
     """An IPC stream."""
     page = compact_dictionaries(page)
     sink = pa.BufferOutputStream()
@@ -24,7 +25,7 @@ def arrow_page(page: pa.Table) -> Payload:
     return Payload("arrow", sink.getvalue())
 
 
-def parquet_page(page: pa.Table) -> Payload:
+def parquet_page(page: pa.Table, _context: Context) -> Payload:
     """A Parquet file. Raises `unencodable_column`."""
     import pyarrow.parquet as pq
 

@@ -35,11 +35,15 @@ class PathPolicy:
         `permission_denied` and `not_a_file`.
         """
         real = _real(path)
+        self.check(real, path)
+        _check_regular(path, real)
+        return real
+
+    def check(self, real: str, path: str) -> None:
+        """Raise `path_not_allowed`, which names `path`, unless the real path `real` is below the directories."""
         for directories in self._lists:
             if not any(_is_below(real, directory) for directory in directories):
                 raise SidecarError("path_not_allowed", f"{path} is not in an allowed directory", path=path)
-        _check_regular(path, real)
-        return real
 
 
 def _real(path: str) -> str:

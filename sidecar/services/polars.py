@@ -15,14 +15,14 @@ os.environ["POLARS_OOC_DISK_BUDGET_MB"] = "0"
 import polars as pl  # after the variables
 import pyarrow as pa
 
+from .plain import decoded, storage
+
 __all__ = ["comparable", "pl", "series", "to_arrow"]
 
 
 def series(column: pa.ChunkedArray) -> pl.Series:
     """A column as Polars has it; numbers are used where they lie. An extension type goes by its storage."""
-    if isinstance(column.type, pa.BaseExtensionType):
-        column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
-    converted = pl.from_arrow(column)
+    converted = pl.from_arrow(storage(column))
     assert isinstance(converted, pl.Series)
     return converted
 
@@ -33,11 +33,10 @@ def comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     Dates, times and durations become the integers that they are: Polars has no seconds, so it multiplies and
     overflows, and it refuses time zones that it does not know (`+05:30` among them).
     """
+    column = storage(column)
     dtype = column.type
-    if isinstance(dtype, pa.BaseExtensionType):
-        return comparable(pa.chunked_array([chunk.storage for chunk in column.chunks], dtype.storage_type))
-    if pa.types.is_dictionary(dtype) and pa.types.is_temporal(dtype.value_type):
-        return comparable(column.cast(dtype.value_type))
+    if pa.types.is_dictionary(dtype) and not pa.types.is_string(dtype.value_type):
+        return comparable(decoded(column))  # Polars makes strings of other values, and sorts them as such
     if pa.types.is_temporal(dtype) and not pa.types.is_interval(dtype):
         return column.cast(pa.int32() if dtype.bit_width == 32 else pa.int64())
     return column

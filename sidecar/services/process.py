@@ -11,11 +11,8 @@ from msgspec import Struct
 
 from ..protocol.methods import Context, InitializeParams, check_version
 from ..version import PROTOCOL_VERSION, VERSION
-from ..wire.payload import find
 from .paths import PathPolicy
 from .sessions import ListParams, Sessions
-
-SMALL_BYTES = 64 * 1024
 
 
 class InitializeResult(Struct):
@@ -76,10 +73,6 @@ class Process:
     def ping(self, params: PingParams, _context: Context) -> PingResult:
         """`ping`: answers with what it got."""
         return PingResult(params.data)
-
-    def is_small(self, params: PingParams) -> bool:
-        """Whether the answer is small: a large one waits for the host to read, which the reading thread must not."""
-        return not any(payload.size > SMALL_BYTES for _, payload in find(params.data))
 
     def stats(self, _params: StatsParams, context: Context) -> StatsResult:
         """`stats` of the process."""

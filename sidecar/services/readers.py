@@ -46,7 +46,7 @@ def read_row_group(source: Source, file: Any, index: int, columns: list[str] | N
 
 
 def _arrow_stream(source: Source, claim: Claim, context: Context) -> pa.Table:
-    claim.grow_to(source.size)
+    claim.hold(source.size)
     data = source.buffer(context)
     file = pa.BufferReader(data)
     with pa.ipc.open_stream(file) as reader:
@@ -73,7 +73,7 @@ def _check_end(source: Source, data: pa.Buffer, position: int) -> None:
 
 
 def _arrow_file(source: Source, claim: Claim, context: Context) -> pa.Table:
-    claim.grow_to(source.size)
+    claim.hold(source.size)
     with pa.ipc.open_file(pa.BufferReader(source.buffer(context))) as reader:
         count = reader.num_record_batches
         batches = (reader.get_batch(index) for index in range(count))
@@ -92,7 +92,7 @@ def _collect(
         taken.append(batch)
         size += batch.get_total_buffer_size()
         if size > held:
-            claim.grow_to(size)
+            claim.hold(size)
         context.progress(len(taken), total, "batches")
     return pa.Table.from_batches(taken, schema)
 
@@ -103,12 +103,12 @@ def _parquet(source: Source, claim: Claim, context: Context) -> pa.Table:
         parts: list[pa.Table] = []
         size = rows = 0
         for index in range(metadata.num_row_groups):
-            claim.grow_to(size + metadata.row_group(index).total_byte_size)
+            claim.hold(size + metadata.row_group(index).total_byte_size)
             part = read_row_group(source, file, index)
             parts.append(part)
             size += part.nbytes
             rows += part.num_rows
-            claim.grow_to(size)
+            claim.hold(size)
             context.progress(rows, metadata.num_rows, "rows")
         return pa.concat_tables(parts) if parts else file.schema_arrow.empty_table()
 

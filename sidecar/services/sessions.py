@@ -86,9 +86,9 @@ class Claim:
         self.label = label
         self.bytes = 0
 
-    def grow_to(self, size: int) -> None:
+    def hold(self, size: int) -> None:
         """The load holds, or is about to hold, `size` bytes. Raises `memory_limit`."""
-        self._sessions._grow(self, size)
+        self._sessions._hold(self, size)
 
 
 class Sessions:
@@ -112,9 +112,11 @@ class Sessions:
             known = list(self._sessions)
             raise SidecarError("unknown_session", f"there is no session {id!r}", session=id, sessions=known) from None
 
-    def put(self, session: Session) -> None:
-        """Make `session` the one under its id, in one step."""
+    def put(self, session: Session, claim: Claim | None = None) -> None:
+        """Make `session` the one under its id, in one step; from there on its memory is no longer the claim's."""
         with self._lock:
+            if claim is not None:
+                claim.bytes = 0
             old = self._sessions.get(session.id)
             self._sessions[session.id] = session
         if old is not None:
@@ -150,7 +152,7 @@ class Sessions:
         _release_unused()
         return CloseResult(params.session, size)
 
-    def _grow(self, claim: Claim, size: int) -> None:
+    def _hold(self, claim: Claim, size: int) -> None:
         with self._lock:
             limit = self.memory_limit_bytes
             others = self._total() - claim.bytes

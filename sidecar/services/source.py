@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import binascii
 import os
+import weakref
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,20 +20,54 @@ READ_BYTES = 8 * 1024 * 1024
 """A file is read in steps of this size, each with a look at cancellation."""
 
 
+Check = Callable[[str], None]
+
+
+class OpenFile:
+    """A file that stays the same one: `path` leads to what was opened, whatever its name leads to meanwhile."""
+
+    def __init__(self, name: str, check: Check) -> None:
+        """Open the file of a resolved name and have `check` look at where it really is, as a link may have been put
+        in its place. Without `/proc` (macOS, Windows) there is no such second look, and the name is opened anew."""
+        self._descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        own_path = f"/proc/self/fd/{self._descriptor}"
+        self.path = own_path if os.path.exists(own_path) else name
+        if self.path == own_path:
+            try:
+                check(os.readlink(own_path))
+            except BaseException:
+                self.close()
+                raise
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def stat(self) -> os.stat_result:
+        """Of the file, under whatever name."""
+        return os.fstat(self._descriptor)
+
+    def close(self) -> None:
+        """Only for a file that is refused: otherwise it is closed when nobody holds it any more."""
+        os.close(self._descriptor)
+
+
 class Source:
     """Bytes with a name. `kind` is the parameter that they came by; `path` is None unless that is `path`."""
 
-    def __init__(self, kind: str, name: str, path: str | None, data: pa.Buffer | None) -> None:
+    def __init__(self, kind: str, name: str, file: OpenFile | None, data: pa.Buffer | None) -> None:
         self.kind = kind
         self.name = name
-        self.path = path
+        self.path = name if file is not None else None
+        self.file = file
         self._data = data
-        self.size: int = os.path.getsize(path) if path is not None else data.size  # type: ignore[union-attr]
+        self.size: int = file.stat().st_size if file is not None else data.size  # type: ignore[union-attr]
 
     @classmethod
-    def from_path(cls, path: str) -> Source:
-        """A file whose path is resolved and allowed."""
-        return cls("path", path, path, None)
+    def from_path(cls, path: str, check: Check = lambda _real: None) -> Source:
+        """A file whose path is resolved and allowed; `check` raises if the file that is opened is elsewhere."""
+        try:
+            return cls("path", path, OpenFile(path, check), None)
+        except OSError as fault:
+            message = f"{path}: {fault.strerror or fault}"
+            raise SidecarError("read_failed", message, source="path", path=path) from None
 
     @classmethod
     def from_payload(cls, kind: str, payload: Payload) -> Source:
@@ -49,10 +84,10 @@ class Source:
 
     def open(self) -> pa.NativeFile:
         """A file to read from at will. Raises `read_failed`."""
-        if self.path is None:
+        if self.file is None:
             return pa.BufferReader(self._data)
         try:
-            return pa.OSFile(self.path, "rb")
+            return pa.OSFile(self.file.path, "rb")
         except OSError as fault:
             raise self.read_failed(fault) from None
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pyarrow as pa
 from msgspec import Struct
 
+from ..protocol.errors import SidecarError
 from ..protocol.methods import Context
-from .filters import value_type
 from .json_rows import json_values
 from .ordering import has_order
-from .plain import check_valid
+from .plain import check_valid, decoded, value_type
 from .sessions import Sessions
 from .table import Table
 from .tables import chosen
+
+QUARTERS = (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))
+INT128_END = 2**127
 
 
 class StatsParams(Struct, forbid_unknown_fields=True):
@@ -74,10 +78,11 @@ class Stats:
 
 
 def column_stats(table: Table, index: int) -> ColumnStats:
-    """The figures of one column."""
+    """The figures of one column. Those of a dictionary are of the values that its rows have."""
     field = table.schema.field(index)
-    column = table.select([index]).column(0)
-    check_valid(column)
+    data = table.select([index])
+    check_valid(data)
+    column = decoded(data.column(0))
     stats = ColumnStats(field.name, str(field.type), column.null_count)
     if not has_order(field.type):
         return stats
@@ -93,33 +98,66 @@ def column_stats(table: Table, index: int) -> ColumnStats:
         stats.empty_count = int((values.str.len_bytes() == 0).sum())
     if values.dtype == pl.Binary:
         stats.empty_count = int((values.bin.size() == 0).sum())
-    if not pa.types.is_temporal(value_type(field.type)):
+    if not pa.types.is_temporal(value_type(field.type)) and not values.is_empty():
         _moments(pl, stats, values)
     stats.min, stats.max = _extremes(pl, field, values)
     return stats
 
 
 def _moments(pl: Any, stats: ColumnStats, values: Any) -> None:
-    if not (values.dtype.is_numeric() or values.dtype == pl.Boolean) or values.is_empty():
+    if values.dtype == pl.Boolean:
+        values = values.cast(pl.UInt8)
+    if values.dtype.is_float():
+        values = values.cast(pl.Float64)
+        stats.mean, stats.std = values.mean(), values.std()
+        quantiles = [values.quantile(share, interpolation="linear") for share in (0.25, 0.5, 0.75)]
+    elif values.dtype.is_numeric():
+        scale = Fraction(1, 10 ** (values.dtype.scale if values.dtype.is_decimal() else 0))
+        numbers = values.to_physical().cast(pl.Int128)
+        mean = Fraction(_total(numbers), len(numbers))
+        stats.mean, stats.std = float(mean * scale), _deviation(pl, numbers, mean, scale)
+        ordered = numbers.sort()
+        quantiles = [float(_quantile(ordered, share) * scale) for share in QUARTERS]
+    else:
         return
-    numbers = values.cast(pl.Float64)
-    stats.mean = numbers.mean()
-    stats.std = numbers.std()
-    stats.median = numbers.median()
-    stats.q25 = numbers.quantile(0.25, interpolation="linear")
-    stats.q75 = numbers.quantile(0.75, interpolation="linear")
+    stats.q25, stats.median, stats.q75 = quantiles
+
+
+def _total(numbers: Any) -> int:
+    """The sum of 128-bit integers, exactly."""
+    largest = max(abs(numbers.min()), abs(numbers.max()))
+    return int(numbers.sum() if largest * len(numbers) < INT128_END else sum(numbers.to_list()))
+
+
+def _deviation(pl: Any, numbers: Any, mean: Fraction, scale: Fraction) -> float | None:
+    """In doubles, but of the distances to the mean: large integers that are close together would be one double."""
+    centre = round(mean)
+    if max(numbers.max() - centre, centre - numbers.min()) < INT128_END:
+        numbers = numbers - pl.Series([centre], dtype=pl.Int128)
+    deviation = numbers.cast(pl.Float64).std()
+    return None if deviation is None else deviation * float(scale)
+
+
+def _quantile(ordered: Any, share: Fraction) -> Fraction:
+    """Linear interpolation between the two values next to the place."""
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    below, above = Fraction(ordered[low]), Fraction(ordered[high])
+    return below + (place - low) * (above - below)
 
 
 def _extremes(pl: Any, field: pa.Field, values: Any) -> tuple[Any, Any]:
     """The least and the greatest value, exactly: by way of the column's own Arrow type."""
     if values.is_empty():
         return None, None
-    if isinstance(values.dtype, pl.Categorical | pl.Enum):
-        values = values.cast(pl.String)
     order = values.sort(descending=False) if values.dtype == pl.Binary else None
     least, greatest = (order[0], order[-1]) if order is not None else (values.min(), values.max())
     ends = pl.Series([least, greatest], dtype=values.dtype).to_arrow()
     if pa.types.is_temporal(value_type(field.type)):
         ends = ends.cast(value_type(field.type))
-    low, high = json_values(field.name, pa.chunked_array([ends]))
+    try:
+        low, high = json_values(field.name, pa.chunked_array([ends]))
+    except SidecarError:
+        return None, None  # no form to say them in: a time zone that nobody knows
     return low, high

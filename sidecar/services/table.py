@@ -52,8 +52,10 @@ class EagerTable:
 
     in_memory = True
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, is_one_payload: bool = False) -> None:
+        """`is_one_payload` says that all columns lie in one piece of memory, which stays while one of them does."""
         self._table = table
+        self._is_one_payload = is_one_payload
         self._checked: set[int] = set()
         self._gatherable: set[int] = set()
         self._dictionaries = {
@@ -61,7 +63,9 @@ class EagerTable:
         }  # each page would check the dictionary again, which may be longer than the page: 4 ms for 1 M values
         self.schema: pa.Schema = table.schema
         self.rows: int = table.num_rows
-        self.bytes: int = table.get_total_buffer_size()
+        self._copied_bytes = 0
+        self._loaded_bytes: int = table.get_total_buffer_size()
+        self.bytes: int = self._loaded_bytes
 
     def slice(self, start: int, stop: int, columns: Sequence[int]) -> pa.Table:
         """A view: 1 µs at any size, and its values checked. Raises `invalid_file`."""
@@ -90,7 +94,7 @@ class EagerTable:
         """Check whole columns, once."""
         for index in columns:
             if index not in self._checked:
-                check_valid(self._table.column(index))
+                check_valid(self._table.select([index]))
                 self._checked.add(index)
 
     def _prepare(self, columns: Sequence[int]) -> None:
@@ -101,10 +105,15 @@ class EagerTable:
         self._check(columns)
         prepared = self._table.columns
         for index in columns:
-            prepared[index] = _joined(prepared[index])
+            if prepared[index].num_chunks != 1:
+                prepared[index] = _joined(prepared[index])
+                self._copied_bytes += prepared[index].nbytes
         self._table = pa.table(prepared, names=self.schema.names)
         self._gatherable.update(columns)
-        self.bytes = self._table.get_total_buffer_size()
+        if self._is_one_payload and len(self._gatherable) < len(self.schema):
+            self.bytes = self._loaded_bytes + self._copied_bytes
+        else:
+            self.bytes = self._table.get_total_buffer_size()
 
     def _as_loaded(self, page: pa.Table, columns: Sequence[int]) -> pa.Table:
         """The page in the types and with the metadata that the table was loaded with."""
@@ -117,8 +126,6 @@ class EagerTable:
 
 
 def _joined(column: pa.ChunkedArray) -> Any:
-    if column.num_chunks == 1:
-        return column
     if column.nbytes > INT32_OFFSETS_MAX_BYTES:
         column = column.cast(_with_large_offsets(column.type))
     return column.combine_chunks() if column.num_chunks else pa.array([], column.type)

@@ -11,13 +11,18 @@ from ..protocol.methods import Context
 from ..wire.payload import Payload
 from .filters import Filter
 from .ordering import RowOrders, Sort, position
-from .pages import ENCODERS
-from .pages import PageFormat as PageFormat
+from .pages import ENCODERS, PageFormat
 from .sessions import Sessions
 from .table import Table
 
 CHEAP_CELLS = 16 * 1024
-"""Cells of a page that the reading thread may serve itself: well below a millisecond."""
+CHEAP_BYTES = 1024 * 1024
+"""A page that the reading thread may serve itself, by its cells and by its share of the table's bytes: it takes well
+below a millisecond."""
+
+
+MAX_PAGE_ROWS = 2**31 - 1
+"""What one record batch of an IPC stream holds."""
 
 
 class RowsParams(Struct, forbid_unknown_fields=True):
@@ -71,7 +76,10 @@ class Tables:
             start, stop = _range(params, matched)
             page = table.slice(start, stop, columns)
         context.check()
-        rows = ENCODERS[params.format](page)
+        if page.num_rows > MAX_PAGE_ROWS:
+            message = f"{page.num_rows} rows are too many for a page"
+            raise SidecarError("too_large", message, rows=page.num_rows, max_rows=MAX_PAGE_ROWS)
+        rows = ENCODERS[params.format](page, context)
         return RowsResult(params.session, start, stop, table.rows, matched, params.format, rows)
 
     def is_cheap(self, params: RowsParams) -> bool:
@@ -87,9 +95,11 @@ class Tables:
         except SidecarError:
             return True
         stop = table.rows if params.stop is None else min(params.stop, table.rows)
+        rows = stop - params.start
         is_ordered = bool(params.sort or params.filter)
         return (
-            (stop - params.start) * len(columns) <= CHEAP_CELLS
+            rows * len(columns) <= CHEAP_CELLS
+            and rows * table.bytes <= CHEAP_BYTES * table.rows
             and table.is_ready(columns, gather=is_ordered)
             and (not is_ordered or self._orders.has(table, params.sort, params.filter))
         )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +16,10 @@ from sidecar.client import CallTimeout, Filter, Host, Progress, SidecarError, Si
 from sidecar.testing import SpawnHost
 from sidecar.wire.payload import Payload
 
+ODD = [sys.executable, str(Path(__file__).parents[1] / "peers" / "odd_handlers.py")]
+WAIT_S = 30
+"""No wait ends by this in a run that passes."""
+
 PEOPLE = pa.table({"n": [3, 1, 2, None], "s": ["c", "a", "b", "d"]})
 
 
@@ -21,6 +28,13 @@ def parquet_bytes(table: pa.Table, **options: object) -> bytes:
     sink = io.BytesIO()
     pq.write_table(table, sink, **options)
     return sink.getvalue()
+
+
+@pytest.fixture
+def odd_host() -> Iterator[Host]:
+    """A host of a sidecar whose handlers wait until they are told to go on."""
+    with Host.spawn(ODD) as host:
+        yield host
 
 
 def test_the_main_job(host: Host) -> None:
@@ -94,37 +108,47 @@ def test_ping_brings_back_what_it_got(host: Host) -> None:
     assert host.ping(data) == data
 
 
-def test_progress_reaches_the_caller_and_ends_at_the_total(spawn_host: SpawnHost) -> None:
-    """2 M rows in 400 row groups take longer than the 100 ms before the first progress."""
-    host = spawn_host()
-    table = pa.table({f"c{i}": pa.array(range(500_000)) for i in range(8)})
-    data = parquet_bytes(table, row_group_size=1000, compression="zstd")
+def test_progress_reaches_the_caller(odd_host: Host) -> None:
+    """The callback runs on the thread that reads, so that it may send but not wait."""
     seen: list[Progress] = []
-    host.load(parquet=data, on_progress=seen.append)
-    assert seen
-    assert [p.done for p in seen] == sorted(p.done for p in seen)
-    assert {(p.total, p.unit) for p in seen} == {(500_000, "rows")}
+
+    def take(progress: Progress) -> None:
+        seen.append(progress)
+        odd_host.request("odd/tell", {"name": "a"})
+
+    done = odd_host.request("odd/progress_until_told", {"name": "a"}, take).result(WAIT_S)
+    assert [p.done for p in seen] == sorted({p.done for p in seen})
+    assert 1 <= seen[0].done <= seen[-1].done <= done
+    assert {(p.total, p.unit, p.message) for p in seen} == {(None, "steps", "")}
 
 
-def test_a_cancelled_call_raises_cancelled_and_leaves_the_line(host: Host) -> None:
-    table = pa.table({f"c{i}": pa.array(range(500_000)) for i in range(8)})
-    data = parquet_bytes(table, row_group_size=500)
-    call = host.request("load", {"parquet": Payload("parquet", data), "session": "x"})
+def test_a_cancelled_call_raises_cancelled_and_leaves_the_line(odd_host: Host, tmp_path: Path) -> None:
+    """In the middle of a load."""
+    path = tmp_path / "people.parquet"
+    path.write_bytes(parquet_bytes(PEOPLE))
+    call = odd_host.request("odd/load", {"path": str(path), "session": "x"})
+    assert odd_host.call("odd/started", {"name": "load"}, WAIT_S)
     call.cancel()
     with pytest.raises(SidecarError) as cancelled:
-        call.result(30)
+        call.result(WAIT_S)
     assert cancelled.value.kind == "cancelled"
-    assert host.sessions.list().sessions == []
+    assert odd_host.sessions.list(WAIT_S).sessions == []
     call.cancel()  # too late: nothing happens
-    assert host.ping("still here") == "still here"
+    assert odd_host.ping("still here", WAIT_S) == "still here"
 
 
-def test_a_timeout_cancels_the_call(host: Host) -> None:
-    table = pa.table({f"c{i}": pa.array(range(500_000)) for i in range(8)})
+def test_a_timeout_cancels_the_call(odd_host: Host) -> None:
+    """Each waits for the session that another call works on. That one is cancelled too, or nothing else would come."""
+    with pytest.raises(CallTimeout, match=r"odd/wait_and_check was not answered within 0\.1 s"):
+        odd_host.call("odd/wait_and_check", {"name": "a", "session": "x"}, timeout_s=0.1)
+    assert odd_host.call("odd/note", {"text": "free", "session": "x"}, WAIT_S) == ["free"]
+    held = odd_host.request("odd/wait", {"name": "b", "session": "x"})
     with pytest.raises(CallTimeout, match="load was not answered within 0 s"):
-        host.load(parquet=parquet_bytes(table, row_group_size=500), session="x", timeout_s=0)
-    assert host.ping(1) == 1
-    assert host.sessions.list().sessions == []
+        odd_host.load(arrow=PEOPLE, session="x", timeout_s=0)
+    odd_host.call("odd/tell", {"name": "b"}, WAIT_S)
+    assert held.result(WAIT_S) == "b"
+    assert odd_host.call("odd/note", {"text": "behind", "session": "x"}, WAIT_S) == ["free", "behind"]
+    assert odd_host.sessions.list(WAIT_S).sessions == []
 
 
 def test_calls_from_many_threads(host: Host) -> None:
@@ -154,13 +178,12 @@ def test_close_is_clean_and_may_be_repeated(spawn_host: SpawnHost) -> None:
         host.ping()
 
 
-def test_open_calls_get_the_reason_when_the_process_is_killed(spawn_host: SpawnHost) -> None:
-    host = spawn_host()
-    table = pa.table({f"c{i}": pa.array(range(500_000)) for i in range(8)})
-    call = host.request("load", {"parquet": Payload("parquet", parquet_bytes(table, row_group_size=500))})
-    host.process.kill()
-    with pytest.raises(SidecarGone, match="exit code -9"):
-        call.result(30)
+def test_open_calls_get_the_reason_when_the_process_is_killed(odd_host: Host) -> None:
+    calls = [odd_host.request("odd/never", {}) for _ in range(3)]
+    odd_host.process.kill()
+    for call in calls:
+        with pytest.raises(SidecarGone, match="exit code -9"):
+            call.result(WAIT_S)
 
 
 def test_allow_paths_restrict_what_may_be_read(spawn_host: SpawnHost, tmp_path) -> None:

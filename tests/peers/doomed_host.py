@@ -24,8 +24,10 @@ def main(mode: str, path: str, command: list[str]) -> None:
         host.call(0, "ping")
         pids = [host.process.pid]
         if mode == "loading":
-            host.request(1, "load", {"path": path})
-            assert host.read()["method"] == "$/progress"
+            host.request("load", "load", {"path": path})
+            host.request("ping", "ping")
+            while host.answer()["id"] != "ping":
+                pass
         if mode == "leaking":
             third = subprocess.Popen(
                 THIRD, pass_fds=[host.input_fd], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL

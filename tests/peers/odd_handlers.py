@@ -174,6 +174,37 @@ def tell(params: Params, _context: Context) -> None:
     _told[params.name].set()
 
 
+class HeldContext:
+    """A call's context; its first progress waits until told or cancelled. It is then in the middle of its work."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.check, self.commit = context.check, context.commit
+
+    @property
+    def cancelled(self) -> bool:
+        return self._context.cancelled
+
+    def progress(self, done: int, total: int | None, unit: str, message: str = "") -> None:
+        wait_and_check(Params(name="load"), self._context)
+        self._context.progress(done, total, unit, message)
+
+
+def held_load(load: Handler) -> Handler:
+    """The real `load`, held after its first piece until "load" is told to go on."""
+    return lambda params, context: load(params, HeldContext(context))
+
+
+@odd
+def progress_until_told(params: Params, context: Context) -> int:
+    """Say how far it is, over and over."""
+    done = 0
+    while not _told[params.name].wait(0.005):
+        done += 1
+        context.progress(done, None, "steps")
+    return done
+
+
 @odd
 def note(params: Params, _context: Context) -> list[str]:
     """Note the text; returns all that was noted."""
@@ -299,7 +330,13 @@ def crash(_params: Params, _context: Context) -> None:
     ctypes.string_at(0)
 
 
+def methods(options: app.Options, real_methods: Callable[[app.Options], dict[str, Method]] = app.methods) -> Any:
+    """The real ones, and the odd ones beside them."""
+    real = real_methods(options)
+    load = real["load"]
+    return {**real, **ODD, "odd/load": load._replace(handler=held_load(load.handler))}
+
+
 if __name__ == "__main__":
-    real_methods = app.methods
-    app.methods = lambda options: {**real_methods(options), **ODD}
+    app.methods = methods
     cli.main()

@@ -65,6 +65,14 @@ def lifeline() -> Iterator[tuple[int, int]]:
         os.close(fd)
 
 
+@pytest.fixture
+def small_csv(tmp_path: Path) -> Path:
+    """Three rows."""
+    path = tmp_path / "small.csv"
+    path.write_text("id,name\n1,a\n2,b\n3,c\n", encoding="utf-8")
+    return path
+
+
 @pytest.fixture(scope="session")
 def large_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file whose load takes a while: 6 million rows, 144 MB."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +17,7 @@ import pytest
 
 from sidecar.client import Host, Sort
 from sidecar.testing import SpawnHost
+from tests.peers.raw import DEADLINE_S
 
 TABLE = pa.table({"n": list(range(5000)), "s": [f"name {n % 97}" for n in range(5000)]})
 
@@ -86,9 +89,13 @@ def is_trace(call: str) -> bool:
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace; the next test looks at /proc instead")
 def test_system_calls(sidecar_command: list[str], files: dict[str, Path], tmp_path: Path) -> None:
-    trace = tmp_path / "trace"
+    """With no compiled Python to be had, so that a start which would write some is seen."""
+    trace, compiled = tmp_path / "trace", tmp_path / "compiled"
+    compiled.mkdir()
     strace = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={CALLS}", "-e", "signal=none"]
-    with Host.spawn([*strace, *sidecar_command]) as host:
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(compiled)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a host's user does not have it
+    with Host.spawn([*strace, *sidecar_command], env=environment) as host:
         do_everything(host, files)
         assert host.close() == 0
     calls = list(system_calls(trace))
@@ -96,6 +103,7 @@ def test_system_calls(sidecar_command: list[str], files: dict[str, Path], tmp_pa
     start, *traces = [call for call in calls if is_trace(call)]
     assert start.startswith("execve(")
     assert traces == []
+    assert [*compiled.iterdir()] == []
 
 
 # -- by what can be seen from outside ----------------------------------------------------------------------------
@@ -122,21 +130,20 @@ def test_descriptors_and_folders(spawn_host: SpawnHost, files: dict[str, Path], 
     assert {*tmp_path.rglob("*")} == {*folders.values()}
 
 
-NOWHERE = "/nonexistent/folder"
-
-
-@pytest.mark.parametrize("place", ["nonexistent", "unwritable"])
+@pytest.mark.parametrize("place", ["that does not exist", "below a file", "in /proc"])
 def test_no_place_to_write_to(spawn_host: SpawnHost, files: dict[str, Path], tmp_path: Path, place: str) -> None:
-    folder = tmp_path / "closed"
-    folder.mkdir(mode=0o500)
-    target = NOWHERE if place == "nonexistent" else str(folder)
+    """Places where root cannot write either."""
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    folders = {"that does not exist": "/nonexistent/folder", "below a file": str(file / "folder"), "in /proc": "/proc"}
+    with pytest.raises(OSError, match=re.escape(folders[place])):
+        (Path(folders[place]) / "probe").write_bytes(b"")
     names = ("TMPDIR", "TMP", "TEMP", "HOME", "XDG_CACHE_HOME", "POLARS_TEMP_DIR")
-    with ExitStack() as stack:
-        stack.callback(folder.chmod, 0o700)
-        host = spawn_host(env={**os.environ, **dict.fromkeys(names, target)})
-        do_everything(host, files)
-        host.close()
-        assert list(folder.iterdir()) == []
+    host = spawn_host(env={**os.environ, **dict.fromkeys(names, folders[place])})
+    do_everything(host, files)
+    host.close()
+    assert [*tmp_path.iterdir()] == [file]
+    assert file.stat().st_size == 0
 
 
 def test_a_working_directory_that_was_deleted(
@@ -152,19 +159,61 @@ def test_a_working_directory_that_was_deleted(
 # -- Polars --------------------------------------------------------------------------------------------------------
 
 
-def spill_folders() -> set[Path]:
-    """What Polars has left in `/var/tmp`, of any run."""
-    return {path for folder in Path("/var/tmp").glob("polars*") for path in (folder, *folder.rglob("*"))}
+PLAIN_POLARS = """
+import sys, polars as pl
+parts = list(pl.scan_csv(sys.argv[1]).collect_batches(maintain_order=True))
+rows = pl.concat(parts).lazy().sort("name", "value", descending=[False, True], maintain_order=True)
+print(rows.collect()["name"][0])
+"""
+"""What the sidecar does for a load and a sort, without its settings."""
 
 
-def test_polars_does_not_spill(spawn_host: SpawnHost, large_csv: Path) -> None:
-    """With a tenth of the memory that the load takes, as Polars is told."""
-    before = spill_folders()
-    host = spawn_host(env={**os.environ, "POLARS_OVERRIDE_TOTAL_MEMORY_MB": "100"})
-    loaded = host.load(path=large_csv, session="s")
-    assert loaded.rows == 6_000_000
+class CreationWatch:
+    """Writes down what is created in a folder, however soon it is removed again."""
+
+    IN_CREATE = 0x100
+
+    def __init__(self, folder: Path) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._fd: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        assert self._fd >= 0
+        assert self._libc.inotify_add_watch(self._fd, os.fsencode(folder), self.IN_CREATE) >= 0
+
+    def seen(self) -> bytes:
+        """The events so far, with the names in them; empty where there was none."""
+        try:
+            return os.read(self._fd, 65536)
+        except BlockingIOError:
+            return b""
+        finally:
+            os.close(self._fd)
+
+
+@pytest.fixture
+def spills(tmp_path: Path) -> tuple[dict[str, str], CreationWatch]:
+    """An environment in which Polars has a tenth of the memory that the work takes, and a watch of where it spills."""
+    folder = tmp_path / "spill"
+    folder.mkdir()
+    environment = {**os.environ, "POLARS_OVERRIDE_TOTAL_MEMORY_MB": "100", "POLARS_OOC_SPILL_DIR": str(folder)}
+    return environment, CreationWatch(folder)
+
+
+def test_polars_does_not_spill(
+    spawn_host: SpawnHost, large_csv: Path, spills: tuple[dict[str, str], CreationWatch]
+) -> None:
+    environment, watch = spills
+    host = spawn_host(env=environment)
+    assert host.load(path=large_csv, session="s").rows == 6_000_000
     page = host.tables.rows("s", 0, 1, sort=[Sort("name"), Sort("value", descending=True)])
     assert page.table["name"].to_pylist() == ["name-0"]
-    assert spill_folders() == before
     host.close()
-    assert spill_folders() == before
+    assert watch.seen() == b""
+
+
+def test_polars_by_itself_does(large_csv: Path, spills: tuple[dict[str, str], CreationWatch]) -> None:
+    """The test above would see it. Nothing is left in the end, so a look at the folder afterwards would not do."""
+    environment, watch = spills
+    command = [sys.executable, "-c", PLAIN_POLARS, str(large_csv)]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.stdout == "name-0\n"
+    assert watch.seen() != b""

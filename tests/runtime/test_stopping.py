@@ -97,3 +97,16 @@ def test_the_exit_code_is_that_of_the_stop() -> None:
     """Not of the main thread, which may get to its end at the same time."""
     script = SCRIPT.format(wind_down="None", main="stopper.ended.wait()")
     assert subprocess.run([sys.executable, "-c", script], timeout=DEADLINE_S, check=False).returncode == 42
+
+
+def test_a_stop_goes_on_where_the_deadline_cannot_be_armed() -> None:
+    """The system may have no thread or descriptor left."""
+
+    def fail() -> None:
+        raise RuntimeError("unable to start watchdog thread")
+
+    codes: list[int] = []
+    stopper = Stopper(lambda stop: None, codes.append, fail)
+    stopper.stop(Stop("test", 42))
+    assert stopper.ended.wait(DEADLINE_S)
+    assert codes == [42]

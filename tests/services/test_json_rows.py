@@ -14,13 +14,14 @@ import pytest
 
 from sidecar.protocol.errors import SidecarError
 from sidecar.services.json_rows import json_rows
+from tests.services.caller import RecordingContext
 
 D = decimal.Decimal
 SAFE = 2**53 - 1
 
 
 def shown(values: pa.Array | pa.ChunkedArray) -> list[Any]:
-    return [row["v"] for row in json.loads(bytes(json_rows(pa.table({"v": values}))))]
+    return [row["v"] for row in json.loads(bytes(json_rows(pa.table({"v": values}), RecordingContext())))]
 
 
 @pytest.mark.parametrize(
@@ -97,15 +98,15 @@ def test_binary_survives_whole() -> None:
 
 def test_rows_are_objects_with_the_columns_in_order() -> None:
     table = pa.table({"b": [1, 2], "a": ["x", None], "": [None, True]})
-    text = bytes(json_rows(table)).decode()
+    text = bytes(json_rows(table, RecordingContext())).decode()
     assert text == '[{"b":1,"a":"x","":null},{"b":2,"a":null,"":true}]'
 
 
 @pytest.mark.parametrize("rows", [0, 3])
 def test_shapes_without_cells(rows: int) -> None:
     table = pa.table({"a": pa.array(range(rows), pa.int8())})
-    assert json.loads(bytes(json_rows(table.select([])))) == [{}] * rows
-    assert len(json.loads(bytes(json_rows(table)))) == rows
+    assert json.loads(bytes(json_rows(table.select([]), RecordingContext()))) == [{}] * rows
+    assert len(json.loads(bytes(json_rows(table, RecordingContext())))) == rows
 
 
 @pytest.mark.parametrize(
@@ -119,6 +120,6 @@ def test_shapes_without_cells(rows: int) -> None:
 )
 def test_what_has_no_form_is_refused_by_name(values: pa.Array) -> None:
     with pytest.raises(SidecarError) as caught:
-        json_rows(pa.table({"fine": [1], "v": values}))
+        json_rows(pa.table({"fine": [1], "v": values}), RecordingContext())
     error = caught.value
     assert (error.kind, error.data["column"], error.data["dtype"]) == ("unencodable_column", "v", str(values.type))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sidecar.services import lazy
-from sidecar.services.lazy import LazyTable
+from sidecar.services.lazy import LazyTable, PieceCache
 
 from .caller import (
     Caller,
@@ -181,10 +181,10 @@ def test_a_load_of_batches_can_be_cancelled() -> None:
 class Pieces:
     """A table of 4 pieces with 10 rows each, which counts what is read."""
 
-    def __init__(self) -> None:
+    def __init__(self, cache: PieceCache | None = None) -> None:
         self.reads: list[tuple[int, tuple[int, ...]]] = []
         self.schema = pa.schema([("a", pa.int64()), ("b", pa.int64())])
-        self.table = LazyTable(self.schema, [10, 10, 10, 10], self._read)
+        self.table = LazyTable(self.schema, [10, 10, 10, 10], self._read, cache or PieceCache(None))
 
     def _read(self, piece: int, columns: Any) -> pa.Table:
         self.reads.append((piece, tuple(columns)))
@@ -212,10 +212,9 @@ def test_a_gather_reads_each_piece_once_and_keeps_the_order() -> None:
     assert sorted(pieces.reads) == [(0, (0,)), (2, (0,)), (3, (0,))]
 
 
-def test_the_cache_keeps_to_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_keeps_to_its_budget() -> None:
     piece_bytes = 80
-    monkeypatch.setattr(lazy, "CACHE_BYTES", 2 * piece_bytes)
-    pieces = Pieces()
+    pieces = Pieces(PieceCache(memory_limit_bytes=8 * piece_bytes))
     for start in (0, 10, 0, 20, 0, 10):  # 0 is used again and stays; 20 drops 10
         pieces.table.slice(start, start + 10, [0])
         assert pieces.table.bytes <= 2 * piece_bytes
@@ -228,3 +227,18 @@ def test_whole_columns_leave_the_cache_alone() -> None:
     taken = pieces.table.bytes
     assert pieces.table.select([1])["b"].to_pylist() == list(range(40))
     assert pieces.table.bytes == taken
+
+
+def test_all_tables_share_one_cache() -> None:
+    """A quarter of the limit is for pieces, however many lazy sessions there are; a table that goes leaves nothing."""
+    cache = PieceCache(memory_limit_bytes=4 * 160)
+    first, second = Pieces(cache), Pieces(cache)
+    for pieces in (first, second):
+        pieces.table.slice(0, 40, [0, 1])
+    assert first.table.bytes + second.table.bytes <= 160
+    second.table.slice(0, 20, [0])
+    assert (first.table.bytes, second.table.bytes) == (0, 160)
+    del second, pieces
+    gc.collect()
+    first.table.slice(0, 20, [0])
+    assert first.table.bytes == 160

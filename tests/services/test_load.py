@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from sidecar.protocol.errors import Cancelled
+
 from .caller import (
     Caller,
     RecordingContext,
@@ -177,6 +179,53 @@ def test_a_cancel_at_any_moment_before_the_commit_leaves_everything_as_it_was(pa
         assert caller.taken_bytes() == before["s"].bytes
     caller.call("load", {**params, "session": "s"}, RecordingContext(cancel_after=whole.looks))
     assert caller.sessions()["s"].rows == 3
+
+
+class CommitWatch(RecordingContext):
+    """Notes what a host would see at the moment of the commit, which is where the last cancel may still come."""
+
+    def __init__(self, caller: Caller, comes_cancel: bool) -> None:
+        super().__init__()
+        self.seen: list[Any] = []
+        self._caller = caller
+        self._comes_cancel = comes_cancel
+
+    def commit(self) -> None:
+        self.seen.append(self._caller.sessions())
+        if self._comes_cancel:
+            raise Cancelled
+        super().commit()
+
+
+@pytest.mark.parametrize("session", ["old", "new"])
+@pytest.mark.parametrize(
+    "params",
+    [SOURCES["arrow_ipc stream"], {**SOURCES["parquet"], "mode": "lazy"}],
+    ids=["eager", "lazy"],
+)
+def test_a_load_commits_before_its_session_is_seen(params: dict[str, Any], session: str) -> None:
+    """After the commit nobody is told that the load was cancelled, so nothing of it may be there before."""
+    caller = Caller()
+    caller.load_table(TABLE.slice(0, 1), "old")
+    before, taken = caller.sessions(), caller.taken_bytes()
+    cancelled = CommitWatch(caller, comes_cancel=True)
+    assert caller.error("load", {**params, "session": session}, cancelled).kind == "cancelled"
+    assert (cancelled.seen, caller.sessions(), caller.taken_bytes()) == ([before], before, taken)
+    served = CommitWatch(caller, comes_cancel=False)
+    assert caller.call("load", {**params, "session": session}, served).rows == 3
+    assert (served.seen, served.commits) == ([before], 1)
+    assert caller.sessions()[session].rows == 3
+
+
+def test_a_close_commits_before_its_session_is_gone() -> None:
+    caller = Caller()
+    caller.load_table(TABLE)
+    before = caller.sessions()
+    cancelled, served = CommitWatch(caller, comes_cancel=True), CommitWatch(caller, comes_cancel=False)
+    assert caller.error("sessions/close", {"session": "s"}, cancelled).kind == "cancelled"
+    assert (cancelled.seen, caller.sessions()) == ([before], before)
+    caller.call("sessions/close", {"session": "s"}, served)
+    assert (served.seen, caller.sessions()) == ([before], {})
 
 
 def test_a_new_load_replaces_the_table_and_what_was_kept_of_it() -> None:

@@ -276,3 +276,10 @@ def test_forgetting_gives_the_budget_back(computed: list[Any]) -> None:
         orders.get(second, [Sort("a")])
         orders.get(second, [Sort("b")])
     assert len(computed) == 4
+
+
+def test_a_dictionary_of_numbers_is_sorted_by_the_numbers() -> None:
+    """In several chunks, each with a dictionary of its own."""
+    chunks = [pa.array([10, 9]).dictionary_encode(), pa.array([100, 9]).dictionary_encode()]
+    table = EagerTable(pa.table({"n": pa.chunked_array(chunks)}))
+    assert ordering.row_order(table, [Sort("n")]).to_pylist() == [1, 3, 0, 2]

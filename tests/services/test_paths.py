@@ -9,6 +9,7 @@ import pytest
 
 from sidecar.protocol.errors import SidecarError
 from sidecar.services.paths import PathPolicy
+from sidecar.services.source import Source
 
 from .caller import Caller
 
@@ -158,3 +159,15 @@ def test_a_name_is_never_a_pattern_for_other_files(tmp_path: Path, name: str, ex
     caller = Caller()
     caller.load(path=str(tmp_path / name), session="s", format=extension)
     assert caller.json_rows() == [{"a": 7}]
+
+
+def test_a_link_put_in_place_after_the_check_is_not_followed(tmp_path: Path) -> None:
+    """What was opened is looked at again: the name may have come to lead elsewhere meanwhile."""
+    allowed, secret = tmp_path / "allowed", tmp_path / "secret.parquet"
+    allowed.mkdir()
+    secret.write_bytes(b"secret")
+    (allowed / "x").symlink_to(secret)
+    policy = PathPolicy([str(allowed)])
+    with pytest.raises(SidecarError) as refused:
+        Source.from_path(str(allowed / "x"), lambda real: policy.check(real, "x"))
+    assert (refused.value.kind, refused.value.data["path"]) == ("path_not_allowed", "x")

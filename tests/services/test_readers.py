@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars
 import pyarrow as pa
 import pytest
+
+from sidecar.services.source import OpenFile
 
 from .caller import Caller, arrow_payload, file_bytes, parquet_bytes, parquet_payload, stream_bytes
 
@@ -285,10 +288,8 @@ def test_no_memory_is_a_memory_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_a_file_that_shrinks_while_it_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import os
-
     (tmp_path / "t.arrow").write_bytes(file_bytes(SMALL))
-    size = os.path.getsize
-    monkeypatch.setattr(os.path, "getsize", lambda path: size(path) + 10)
+    grown = SimpleNamespace(st_size=(tmp_path / "t.arrow").stat().st_size + 10)
+    monkeypatch.setattr(OpenFile, "stat", lambda _file: grown)
     error = Caller().load_error(path=str(tmp_path / "t.arrow"))
     assert (error.kind, "shorter" in error.message) == ("invalid_file", True)

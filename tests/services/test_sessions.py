@@ -120,14 +120,14 @@ def test_the_session_that_would_be_replaced_still_counts() -> None:
 def test_loads_under_way_count() -> None:
     sessions = Sessions(memory_limit_bytes=100)
     with sessions.claim("one") as one:
-        one.grow_to(60)
+        one.hold(60)
         with sessions.claim("two") as two:
             with pytest.raises(Exception, match="two takes 41 bytes, 60 are taken already, the limit is 100"):
-                two.grow_to(41)
-            two.grow_to(40)
+                two.hold(41)
+            two.hold(40)
             with pytest.raises(Exception, match="takes 61 bytes, 40 are taken"):
-                one.grow_to(61)
-        one.grow_to(100)  # the second gave its claim back
+                one.hold(61)
+        one.hold(100)  # the second gave its claim back
     assert sessions.list_sessions(None, None).bytes == 0  # type: ignore[arg-type]
 
 
