@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -207,3 +208,64 @@ def test_log_records_reach_the_host(spawn_host: SpawnHost) -> None:
     with pytest.raises(SidecarGone, match="header size"):
         host.ping()
     assert [level for level, message in lines if "protocol error" in message] == ["error"]
+
+
+def test_a_request_that_is_too_large_is_not_sent(spawn_host: SpawnHost) -> None:
+    """It would end the sidecar, and every session with it."""
+    host = spawn_host("--max-payload", "1M")
+    host.load(arrow=PEOPLE, session="kept")
+    for send in (lambda: host.ping(Payload("bytes", bytes(2**20 + 1))), lambda: host.ping("x" * 17 * 2**20)):
+        with pytest.raises(SidecarError, match="nothing was sent") as refused:
+            send()
+        assert refused.value.kind == "too_large"
+    assert host.ping(Payload("bytes", bytes(2**20))).size == 2**20
+    assert [info.session for info in host.sessions.list().sessions] == ["kept"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"allow_paths": "/data"}, "allow_paths is a list"),
+        ({"options": "--memory-limit"}, "options is a list"),
+        ({"command": "arrow-sidecar"}, "command is a list"),
+    ],
+)
+def test_a_string_is_no_list(arguments: dict[str, str], words: str) -> None:
+    """Its characters would be taken one by one: `/` among the allowed directories opens the whole disk."""
+    with pytest.raises(TypeError, match=words):
+        Host.spawn(**arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"columns": "n"}, {"sort": Sort("n")}, {"filter": Filter("n", "eq", 1)}], ids=["columns", "sort", "filter"]
+)
+def test_one_value_is_no_list(host: Host, arguments: dict[str, object]) -> None:
+    session = host.load(arrow=PEOPLE).session
+    with pytest.raises(TypeError, match="is a list"):
+        host.tables.rows(session, **arguments)
+
+
+def test_what_is_no_table_is_said_to_be_none(host: Host) -> None:
+    with pytest.raises(TypeError, match=r"arrow= takes a pyarrow Table .*, not <class 'list'>"):
+        host.load(arrow=[1, 2, 3])
+    with pytest.raises(SidecarError, match="is no path"):
+        host.load(path="")
+    assert host.ping(1) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 and later, in a process with threads
+def test_a_forked_process_does_not_touch_the_line(host: Host) -> None:
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            host.ping()
+        except RuntimeError as error:
+            os.write(writing, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    assert b"forked off" in os.read(reading, 1000)
+    for fd in (reading, writing):
+        os.close(fd)
+    assert host.ping("fine") == "fine"
