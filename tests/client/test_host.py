@@ -237,7 +237,7 @@ def test_a_string_is_no_list(arguments: dict[str, str], words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"columns": "n"}, {"sort": Sort("n")}, {"filter": Filter("n", "eq", 1)}], ids=["columns", "sort", "filter"]
+    "arguments", [{"columns": "n"}, {"sort": Sort("n")}, {"filter": Filter("n", "eq", 1)}], ids=str
 )
 def test_one_value_is_no_list(host: Host, arguments: dict[str, object]) -> None:
     session = host.load(arrow=PEOPLE).session

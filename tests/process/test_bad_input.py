@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sidecar.client import Host, SidecarError
+from sidecar.wire.limits import MIB
 from sidecar.wire.payload import Payload
 from tests.peers.raw import Message, RawHost, blob, kind
 
@@ -254,3 +256,15 @@ def test_a_frame_over_the_limit(
     assert (last["method"], last["params"]["culprit"]) == ("protocol_error", culprit)
     assert str(LIMIT) in last["params"]["message"]
     assert host.exit_code() == 76
+
+
+def test_a_failed_load_gives_its_payload_back(host: Host) -> None:
+    """And the last frame is not kept until the next one comes."""
+    before = host.stats().rss_bytes
+    assert before is not None
+    for _ in range(8):
+        with pytest.raises(SidecarError):
+            host.load(parquet=b"PAR1" + bytes(64 * MIB))
+    after = host.stats().rss_bytes
+    assert after is not None
+    assert after - before < 64 * MIB
