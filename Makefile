@@ -18,6 +18,7 @@ test: $(READY) check ## lint, types and all tests
 
 check: $(READY) ## lint and types only
 	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
 bench: $(READY) ## speed, as ratios against a reference in the same run

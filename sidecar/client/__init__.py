@@ -1,9 +1,9 @@
 """The Python host: starts a sidecar, speaks to it, stops it.
 
-    with Host.spawn() as host:
-        loaded = host.load(path="flights.parquet")
-        page = host.tables.rows(loaded.session, 0, 100, sort=[Sort("dep_delay", descending=True)])
-        print(page.table)
+with Host.spawn() as host:
+    loaded = host.load(path="flights.parquet")
+    page = host.tables.rows(loaded.session, 0, 100, sort=[Sort("dep_delay", descending=True)])
+    print(page.table)
 """
 
 from ..protocol.errors import SidecarError

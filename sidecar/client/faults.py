@@ -1,11 +1,11 @@
 """Why a sidecar cannot be spoken to, as the host sees it.
 
-    HostFault
-      SpawnFailed         the executable could not be started
-      HandshakeFailed     it was started, but no hello came that this host understands
-      ProtocolViolation   it sent what is no frame or no answer
-      SidecarGone         it ended, or closed its output
-    SidecarError          a request that it answered with an error; the line is fine (`protocol.errors`)
+HostFault
+  SpawnFailed         the executable could not be started
+  HandshakeFailed     it was started, but no hello came that this host understands
+  ProtocolViolation   it sent what is no frame or no answer
+  SidecarGone         it ended, or closed its output
+SidecarError          a request that it answered with an error; the line is fine (`protocol.errors`)
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from ..protocol.methods import Context
 from . import readers
 from .formats import Format
 from .lazy import FileGuard, LazyTable, PieceCache, ReadPiece
-from .plain import check_schema, check_valid, plain, plain_type
+from .plain import check_schema, check_valid, plain, plain_type, width_bytes
 from .source import Source
 
 
@@ -82,19 +82,16 @@ def _batch_rows(file: pa.NativeFile, schema: pa.Schema, context: Context) -> lis
     """How many rows each batch has. Only the batch itself tells, so its narrowest column is read."""
     if not len(schema):
         return []
-    reader = _reader(file, [min(range(len(schema)), key=lambda column: _width(schema.field(column).type))])
+    types = schema.types
+    narrow = min(
+        range(len(types)), key=lambda column: (not pa.types.is_primitive(types[column]), width_bytes(types[column]))
+    )
+    reader = _reader(file, [narrow])
     rows: list[int] = []
     for index in range(reader.num_record_batches):
         rows.append(reader.get_batch(index).num_rows)
         context.progress(index + 1, reader.num_record_batches, "batches")
     return rows
-
-
-def _width(dtype: pa.DataType) -> int:
-    try:
-        return int(dtype.bit_width)
-    except ValueError:  # of no fixed width
-        return 1024
 
 
 OPENERS: dict[Format, Callable[[Source, Context], Opened]] = {"parquet": _parquet, "arrow_file": _arrow_file}

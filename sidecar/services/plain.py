@@ -27,6 +27,30 @@ def plain(table: pa.Table) -> pa.Table:
     return pa.table(columns, schema=pa.schema(fields, table.schema.metadata))
 
 
+def expansion_bytes(table: pa.Table) -> int:
+    """What `plain` adds at least: 480 bytes of run ends may stand for 200 M rows, and views of lists may overlap."""
+    return sum(_expansion(column) for column in table.columns)
+
+
+def _expansion(column: pa.ChunkedArray) -> int:
+    dtype = column.type
+    if pa.types.is_run_end_encoded(dtype):
+        return len(column) * width_bytes(dtype.value_type)
+    if pa.types.is_list_view(dtype) or pa.types.is_large_list_view(dtype):
+        column.validate(full=True)
+        values = sum(pc.sum(pc.list_value_length(chunk)).as_py() or 0 for chunk in column.chunks)
+        return values * width_bytes(dtype.value_type)
+    return 0
+
+
+def width_bytes(dtype: pa.DataType) -> int:
+    """What one value takes at least; an offset for what has no fixed width."""
+    try:
+        return int(-(-dtype.bit_width // 8))
+    except ValueError:
+        return 4
+
+
 def check_schema(schema: pa.Schema) -> None:
     """Raises `unsupported_type`, and `UnicodeDecodeError` for a name that is not UTF-8: here and not where a host
     asks for the columns."""

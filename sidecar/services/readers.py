@@ -1,7 +1,8 @@
 """From bytes to a table in memory, one function a format.
 
 Each reads in steps: after a step it looks at cancellation, tells its progress, and claims the memory that it
-holds, so that a table over the limit is refused before it is whole.
+holds, so that a table over the limit is refused before it is whole. Before a step it claims what the step takes at
+least; how much a compressed or dictionary-encoded piece takes at most, only reading it tells.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pyarrow as pa
 from ..protocol.methods import Context
 from . import text
 from .formats import Format
-from .plain import plain
+from .plain import expansion_bytes, plain, width_bytes
 from .sessions import Claim
 from .source import Source
 
@@ -26,7 +27,9 @@ END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 def read(source: Source, format: Format, claim: Claim, context: Context) -> pa.Table:
     """The whole table, its types made plain. Raises `invalid_file`, `unsupported_type`, `memory_limit`."""
     with source.reading(format):
-        return plain(READERS[format](source, claim, context))
+        table = READERS[format](source, claim, context)
+        claim.hold(claim.bytes + expansion_bytes(table))
+        return plain(table)
 
 
 def open_parquet(source: Source) -> Any:
@@ -102,8 +105,10 @@ def _parquet(source: Source, claim: Claim, context: Context) -> pa.Table:
         metadata = file.metadata
         parts: list[pa.Table] = []
         size = rows = 0
+        row_bytes = sum(width_bytes(field.type) for field in file.schema_arrow)
         for index in range(metadata.num_row_groups):
-            claim.hold(size + metadata.row_group(index).total_byte_size)
+            group = metadata.row_group(index)
+            claim.hold(size + max(group.total_byte_size, group.num_rows * row_bytes))
             part = read_row_group(source, file, index)
             parts.append(part)
             size += part.nbytes

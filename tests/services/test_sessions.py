@@ -184,3 +184,28 @@ def test_a_cancelled_load_returns_its_claim() -> None:
     caller = Caller()
     assert caller.error("load", load(NUMBERS), RecordingContext(cancel_after=0)).kind == "cancelled"
     assert caller.taken_bytes() == 0
+
+
+BOMBS = {
+    "run ends": pa.table({"a": pa.RunEndEncodedArray.from_arrays(pa.array([20_000_000], pa.int32()), [1])}),
+    "list views": pa.table(
+        {"a": pa.ListViewArray.from_arrays(pa.array([0] * 2000, pa.int32()), [10_000] * 2000, pa.array(range(10_000)))}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_what_expands_is_refused_before_it_does(name: str) -> None:
+    """A few hundred bytes, or 100 kB, that stand for 160 MB."""
+    caller = Caller(memory_limit_bytes=1024 * 1024)
+    peak = pa.default_memory_pool().max_memory()
+    error = caller.load_error(arrow_ipc=arrow_payload(stream_bytes(BOMBS[name])))
+    assert error.kind == "memory_limit"
+    assert pa.default_memory_pool().max_memory() - peak < 16 * 1024 * 1024
+
+
+def test_a_column_of_one_value_is_refused_before_it_is_decoded() -> None:
+    data = parquet_bytes(pa.table({"a": pa.repeat(7, 20_000_000)}), row_group_size=20_000_000)
+    assert len(data) < 1024 * 1024
+    error = Caller(memory_limit_bytes=1024 * 1024).load_error(parquet=parquet_payload(data))
+    assert error.kind == "memory_limit"
