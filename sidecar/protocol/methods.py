@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -61,7 +62,22 @@ def convert(params: dict[str, Any], to: type[msgspec.Struct]) -> Any:
     try:
         return msgspec.convert(params, to)
     except msgspec.ValidationError as fault:
-        raise SidecarError("invalid_params", f"{fault}".replace("`$", "`params"), expected=_fields(to)) from None
+        message = f"{fault}".replace("`$", "`params")
+        choices = _choices(to, re.findall(r"\w+", message.rpartition("`params")[2]))
+        if choices:
+            raise SidecarError("invalid_params", f"{message}: one of {', '.join(choices)}", expected=choices) from None
+        raise SidecarError("invalid_params", message, expected=_fields(to)) from None
+
+
+def _choices(hint: Any, path: list[str]) -> list[str]:
+    """The words that the place takes, where it takes words; msgspec names the wrong one alone."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return _choices(get_type_hints(hint).get(path[0]), path[1:]) if path else []
+    if get_origin(hint) is list:
+        return _choices(get_args(hint)[0], path[1:])
+    if get_origin(hint) is Literal:
+        return list(get_args(hint))
+    return next((found for inner in get_args(hint) if (found := _choices(inner, path))), [])
 
 
 def _fields(struct: type[msgspec.Struct]) -> list[str]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from sidecar.protocol.errors import Cancelled
+from sidecar.services.formats import BY_EXTENSION
 
 from .caller import (
     Caller,
@@ -307,3 +308,19 @@ def test_odd_shapes(table: pa.Table, form: str) -> None:
         name = table.column_names[-1]
         page = caller.rows(sort=[{"column": name}], columns=[name])
         assert page.to_pydict() == {name: table[name].to_pylist()}
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "place", "expected"),
+    [
+        ("load", {"mode": "Lazy"}, "params.mode", ["eager", "lazy"]),
+        ("load", {"format": "xlsx"}, "params.format", sorted(BY_EXTENSION.values())),
+        ("tables/rows", {"session": "s", "format": "csv"}, "params.format", ["arrow", "parquet", "json"]),
+        ("tables/rows", {"session": "s", "filter": [{"column": "a", "op": "=="}]}, "params.filter[0].op", None),
+    ],
+)
+def test_a_word_that_is_none_of_the_choice(method: str, params: dict[str, Any], place: str, expected: Any) -> None:
+    error = Caller().error(method, params)
+    assert (error.kind, place in error.message) == ("invalid_params", True)
+    assert {*(expected or ["eq", "between"])} <= {*error.data["expected"]}
+    assert all(word in error.message for word in error.data["expected"])
