@@ -16,13 +16,11 @@ from time import monotonic
 from typing import Any
 
 from ..protocol.conversation import CANCEL
-from ..protocol.errors import SidecarError
-from ..protocol.messages import BadMessage, Failure, Message, Notification, Request, Result, parse
+from ..protocol.messages import BadMessage, Failure, Message, Notification, Request, Result, check_size, parse
 from ..runtime import platform
 from ..runtime.readiness import ReadWait
-from ..wire.framing import PREFIX_BYTES, FrameError, FrameReader, encode
+from ..wire.framing import FrameError, FrameReader, encode
 from ..wire.limits import GIB, MIB, Limits
-from ..wire.payload import find
 from .calls import Call, OnProgress, Progress
 from .faults import HostFault, ProtocolViolation, SidecarGone
 
@@ -78,7 +76,7 @@ class Line:
         call = Call(next(self._ids), method, self._cancel, self._read_for, on_progress)
         request = Request(call.id, method, params)
         parts = encode(request)
-        self._check_size(request, parts)
+        check_size(method, "sidecar", request, parts, self.limits)  # it would end the sidecar, with every session
         with self._state:
             if self.fault is not None:
                 raise self.fault
@@ -99,22 +97,6 @@ class Line:
     def join(self, timeout_s: float) -> None:
         """Wait until the sidecar has closed its output and all that it sent is handled."""
         self._thread.join(timeout_s)
-
-    def _check_size(self, request: Request, parts: list[Any]) -> None:
-        """A frame over the limits would end the sidecar, and every session with it."""
-        header_bytes = len(parts[0]) - PREFIX_BYTES
-        payload_bytes = sum(map(len, parts[1:]))
-        if payload_bytes > self.limits.max_payload_bytes:
-            payload_bytes = sum(payload.size for _, payload in find(request))  # padding does not count
-        if header_bytes > self.limits.max_header_bytes or payload_bytes > self.limits.max_payload_bytes:
-            raise SidecarError(
-                "too_large",
-                f"{request.method} has {header_bytes} + {payload_bytes} bytes, the sidecar takes "
-                f"{self.limits.max_header_bytes} + {self.limits.max_payload_bytes}; nothing was sent",
-                header_bytes=header_bytes,
-                payload_bytes=payload_bytes,
-                **self.limits._asdict(),
-            )
 
     def _cancel(self, id: int) -> None:
         self._send(encode(Notification(CANCEL, {"id": id})))

@@ -11,8 +11,9 @@ from typing import Any, TypeGuard
 
 import msgspec
 
-from ..wire.framing import Frame, Refused
-from ..wire.payload import InvalidPayload, attach
+from ..wire.framing import PREFIX_BYTES, Frame, Refused
+from ..wire.limits import Limits
+from ..wire.payload import InvalidPayload, attach, find
 from .errors import ErrorObject, SidecarError
 
 Id = int | str
@@ -104,6 +105,23 @@ def _message(header: dict[str, Any], id: Id | None) -> Message:
     if "result" in header and id is not None:
         return Result(id, header["result"])
     raise SidecarError("invalid_request", "a message needs a method, or an id and a result or an error")
+
+
+def check_size(what: str, taker: str, message: Message, parts: list[Any], limits: Limits) -> None:
+    """Raise `too_large` for a frame over the limits of the side that is to take it."""
+    header_bytes = len(parts[0]) - PREFIX_BYTES
+    payload_bytes = sum(map(len, parts[1:]))
+    if payload_bytes > limits.max_payload_bytes:
+        payload_bytes = sum(payload.size for _, payload in find(message))  # padding does not count
+    if header_bytes > limits.max_header_bytes or payload_bytes > limits.max_payload_bytes:
+        raise SidecarError(
+            "too_large",
+            f"{what} has {header_bytes} + {payload_bytes} bytes of header and payload, the {taker} takes "
+            f"{limits.max_header_bytes} + {limits.max_payload_bytes}: nothing of it was sent, do it in smaller pieces",
+            header_bytes=header_bytes,
+            payload_bytes=payload_bytes,
+            **limits._asdict(),
+        )
 
 
 def overloaded(refusal: Refused, frame_bytes: int) -> SidecarError:

@@ -10,10 +10,9 @@ import traceback
 from typing import Any
 
 from ..protocol.errors import SidecarError
-from ..protocol.messages import Failure, Result
-from ..wire.framing import PREFIX_BYTES, encode
+from ..protocol.messages import Failure, Result, check_size
+from ..wire.framing import encode
 from ..wire.limits import Limits
-from ..wire.payload import find
 
 _log = logging.getLogger("sidecar")
 
@@ -36,19 +35,7 @@ def encode_result(result: Result, limits: Limits) -> list[Any]:
         parts = encode(result)
     except Exception as fault:  # whatever a handler may put into a result
         raise SidecarError("internal_error", f"the result has no JSON form: {_text(fault)}") from None
-    header_bytes = len(parts[0]) - PREFIX_BYTES
-    payload_bytes = sum(map(len, parts[1:]))
-    if payload_bytes > limits.max_payload_bytes:  # with the padding, which does not count
-        payload_bytes = sum(payload.size for _, payload in find(result))
-    if header_bytes > limits.max_header_bytes or payload_bytes > limits.max_payload_bytes:
-        raise SidecarError(
-            "too_large",
-            f"the answer has {header_bytes} + {payload_bytes} bytes, the host takes "
-            f"{limits.max_header_bytes} + {limits.max_payload_bytes}: ask for less at a time",
-            header_bytes=header_bytes,
-            payload_bytes=payload_bytes,
-            **limits._asdict(),
-        )
+    check_size("the answer", "host", result, parts, limits)
     return parts
 
 
