@@ -167,7 +167,8 @@ class Host:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        if self._line.is_own:  # a process that was forked off leaves the block too
+            self.close()
 
     def close(self) -> int:
         """Stop the sidecar, the gentlest way that works, and return its exit code. May be called again."""

@@ -71,8 +71,7 @@ class Line:
 
     def request(self, method: str, params: dict[str, Any], on_progress: OnProgress | None = None) -> Call:
         """Send a request. Raises the fault of a broken line, and `TypeError` for what has no JSON form."""
-        if os.getpid() != self._pid:
-            raise RuntimeError("the sidecar belongs to the process that started it, not to one that was forked off")
+        self._check_process()
         call = Call(next(self._ids), method, self._cancel, self._read_for, on_progress)
         request = Request(call.id, method, params)
         parts = encode(request)
@@ -91,8 +90,18 @@ class Line:
 
     def check_caller(self) -> None:
         """Raise `RuntimeError` on the thread that reads: what it would wait for, it would have to read itself."""
+        self._check_process()
         if get_ident() == self._reader:
             raise RuntimeError("a callback cannot wait for the host that calls it: use `request`, and wait elsewhere")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this is the process that started the sidecar, and not one that was forked off."""
+        return os.getpid() == self._pid
+
+    def _check_process(self) -> None:
+        if not self.is_own:
+            raise RuntimeError("the sidecar belongs to the process that started it, not to one that was forked off")
 
     def join(self, timeout_s: float) -> None:
         """Wait until the sidecar has closed its output and all that it sent is handled."""

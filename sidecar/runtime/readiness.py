@@ -11,6 +11,10 @@ AT_ONCE_BYTES = 64 * 1024
 """The largest write that is made without the writer's thread: a page of 256 rows and 8 columns takes a third."""
 
 
+MAX_POLL_S = 2_000_000
+"""23 days; `poll` counts milliseconds with 31 bits."""
+
+
 class ReadWait:
     """Waits until a read from `fd` would not, where the system can tell that (`can_wait`)."""
 
@@ -26,7 +30,7 @@ class ReadWait:
         """Wait for input or its end, for at most `timeout_s`; whether there is any."""
         if timeout_s is None:
             return bool(self._poll.poll())
-        return timeout_s > 0 and bool(self._poll.poll(timeout_s * 1000))
+        return timeout_s > 0 and bool(self._poll.poll(min(timeout_s, MAX_POLL_S) * 1000))
 
 
 class WriteRoom:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import weakref
 from bisect import bisect_right
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from itertools import accumulate, count
 from threading import Lock
@@ -52,6 +52,7 @@ class PieceCache:
         self._lock = Lock()
         self._kept: OrderedDict[tuple[int, int, int], Any] = OrderedDict()
         self._bytes: dict[int, int] = {}
+        self._gone: deque[int] = deque()
 
     def bytes_of(self, owner: int) -> int:
         """What is kept for one table."""
@@ -60,6 +61,7 @@ class PieceCache:
     def find(self, owner: int, piece: int, columns: Sequence[int]) -> dict[int, Any]:
         """Those of the columns that are kept."""
         with self._lock:
+            self._drop_gone()
             keys = [key for column in columns if (key := (owner, piece, column)) in self._kept]
             for key in keys:
                 self._kept.move_to_end(key)
@@ -68,6 +70,7 @@ class PieceCache:
     def keep(self, owner: int, piece: int, column: int, data: pa.ChunkedArray) -> None:
         """Keep a column, as long as there is room."""
         with self._lock:
+            self._drop_gone()
             self._drop((owner, piece, column))
             self._kept[owner, piece, column] = data
             self._bytes[owner] = self.bytes_of(owner) + data.nbytes
@@ -75,8 +78,18 @@ class PieceCache:
                 self._drop(next(iter(self._kept)))
 
     def forget(self, owner: int) -> None:
-        """The table is gone."""
-        with self._lock:
+        """The table is gone. Garbage collection may say so at any point of any other call, so that nothing waits here;
+        its pieces go when the cache is used next, or now if it is free."""
+        self._gone.append(owner)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._drop_gone()
+            finally:
+                self._lock.release()
+
+    def _drop_gone(self) -> None:
+        while self._gone:
+            owner = self._gone.popleft()
             for key in [key for key in self._kept if key[0] == owner]:
                 self._drop(key)
             self._bytes.pop(owner, None)

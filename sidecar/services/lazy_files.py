@@ -12,7 +12,7 @@ from ..protocol.methods import Context
 from . import readers
 from .formats import Format
 from .lazy import FileGuard, LazyTable, PieceCache, ReadPiece
-from .plain import check_schema, check_valid, plain, plain_type, width_bytes
+from .plain import check_schema, check_valid, plain, plain_type, width_bits
 from .source import Source
 
 
@@ -80,13 +80,9 @@ def _reader(file: pa.NativeFile, columns: Sequence[int]) -> Any:
 
 def _batch_rows(file: pa.NativeFile, schema: pa.Schema, context: Context) -> list[int]:
     """How many rows each batch has. Only the batch itself tells, so its narrowest column is read."""
-    if not len(schema):
-        return []
-    types = schema.types
-    narrow = min(
-        range(len(types)), key=lambda column: (not pa.types.is_primitive(types[column]), width_bytes(types[column]))
-    )
-    reader = _reader(file, [narrow])
+    widths = [(not pa.types.is_primitive(dtype), width_bits(dtype)) for dtype in schema.types]
+    narrowest = [widths.index(min(widths))] if widths else []
+    reader = _reader(file, narrowest)
     rows: list[int] = []
     for index in range(reader.num_record_batches):
         rows.append(reader.get_batch(index).num_rows)

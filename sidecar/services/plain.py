@@ -35,20 +35,22 @@ def expansion_bytes(table: pa.Table) -> int:
 def _expansion(column: pa.ChunkedArray) -> int:
     dtype = column.type
     if pa.types.is_run_end_encoded(dtype):
-        return len(column) * width_bytes(dtype.value_type)
+        return len(column) * width_bits(dtype.value_type) // 8
     if pa.types.is_list_view(dtype) or pa.types.is_large_list_view(dtype):
         column.validate(full=True)
         values = sum(pc.sum(pc.list_value_length(chunk)).as_py() or 0 for chunk in column.chunks)
-        return values * width_bytes(dtype.value_type)
+        return int(values) * width_bits(dtype.value_type) // 8
     return 0
 
 
-def width_bytes(dtype: pa.DataType) -> int:
-    """What one value takes at least; an offset for what has no fixed width."""
+def width_bits(dtype: pa.DataType) -> int:
+    """What one value takes at least: nothing in a struct or a column of nulls, an offset in a list or a string."""
+    if pa.types.is_null(dtype) or pa.types.is_struct(dtype) or pa.types.is_fixed_size_list(dtype):
+        return 0
     try:
-        return int(-(-dtype.bit_width // 8))
+        return int(dtype.bit_width)
     except ValueError:
-        return 4
+        return 32
 
 
 def check_schema(schema: pa.Schema) -> None:
@@ -85,7 +87,15 @@ def decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A dictionary column as its values; any other as it is. Not with a cast, which has none for nested values."""
     if not pa.types.is_dictionary(column.type):
         return column
-    return pa.chunked_array([chunk.dictionary.take(chunk.indices) for chunk in column.chunks], column.type.value_type)
+    wanted = large_type(column.type.value_type)  # the values of all rows may be more than 32 bits count
+    return pa.chunked_array([chunk.dictionary.cast(wanted).take(chunk.indices) for chunk in column.chunks], wanted)
+
+
+def large_type(dtype: pa.DataType) -> pa.DataType:
+    """The type that counts with 64 bits where `dtype`, of strings or bytes, does with 32."""
+    if pa.types.is_string(dtype):
+        return pa.large_string()
+    return pa.large_binary() if pa.types.is_binary(dtype) else dtype
 
 
 def check_valid(data: pa.Table) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from ..protocol.methods import Context
 from . import text
 from .formats import Format
-from .plain import expansion_bytes, plain, width_bytes
+from .plain import expansion_bytes, plain, width_bits
 from .sessions import Claim
 from .source import Source
 
@@ -105,10 +105,10 @@ def _parquet(source: Source, claim: Claim, context: Context) -> pa.Table:
         metadata = file.metadata
         parts: list[pa.Table] = []
         size = rows = 0
-        row_bytes = sum(width_bytes(field.type) for field in file.schema_arrow)
+        row_bits = sum(width_bits(field.type) for field in file.schema_arrow)
         for index in range(metadata.num_row_groups):
             group = metadata.row_group(index)
-            claim.hold(size + max(group.total_byte_size, group.num_rows * row_bytes))
+            claim.hold(size + max(group.total_byte_size, group.num_rows * row_bits // 8))
             part = read_row_group(source, file, index)
             parts.append(part)
             size += part.nbytes

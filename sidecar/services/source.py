@@ -132,7 +132,8 @@ class Source:
 
     def read_failed(self, fault: OSError) -> SidecarError:
         """The error for a file that the system does not give."""
-        return SidecarError("read_failed", f"{self.name}: {fault.strerror or fault}", source=self.kind, path=self.path)
+        reason = (fault.strerror or str(fault)).replace(self.file.path if self.file else self.name, self.name)
+        return SidecarError("read_failed", f"{self.name}: {reason}", source=self.kind, path=self.path)
 
     def _read_into(self, file: pa.NativeFile, view: memoryview) -> int:
         try:

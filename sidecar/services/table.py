@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from .plain import check_valid
+from .plain import check_valid, large_type
 
 INT32_OFFSETS_MAX_BYTES = 2**31 - 1
 
@@ -133,10 +133,4 @@ def _joined(column: pa.ChunkedArray) -> Any:
 
 def _with_large_offsets(dtype: pa.DataType) -> pa.DataType:
     """The type that can hold more than 2 GiB in one chunk, for types that count with 32 bits."""
-    if pa.types.is_string(dtype):
-        return pa.large_string()
-    if pa.types.is_binary(dtype):
-        return pa.large_binary()
-    if pa.types.is_list(dtype):
-        return pa.large_list(dtype.value_field)
-    return dtype
+    return pa.large_list(dtype.value_field) if pa.types.is_list(dtype) else large_type(dtype)

@@ -259,7 +259,8 @@ def test_a_forked_process_does_not_touch_the_line(host: Host) -> None:
     pid = os.fork()
     if pid == 0:
         try:
-            host.ping()
+            with host:
+                host.ping()
         except RuntimeError as error:
             os.write(writing, str(error).encode())
         finally:

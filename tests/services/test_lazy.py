@@ -242,3 +242,25 @@ def test_all_tables_share_one_cache() -> None:
     gc.collect()
     first.table.slice(0, 20, [0])
     assert first.table.bytes == 160
+
+
+def test_a_table_that_goes_while_the_cache_is_in_use_does_not_wait_for_it() -> None:
+    """Garbage collection ends tables at any point, on the thread that is inside the cache too."""
+    cache = PieceCache(None)
+    pieces = Pieces(cache)
+    pieces.table.slice(0, 10, [0])
+    with cache._lock:
+        del pieces
+        gc.collect()
+    assert Pieces(cache).table.slice(0, 10, [0]).num_rows == 10
+    assert len(cache._kept) == 1
+
+
+def test_an_arrow_file_without_columns_keeps_its_rows() -> None:
+    batch = pa.RecordBatch.from_struct_array(pa.array([{}] * 5, pa.struct([])))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    caller = Caller()
+    data = arrow_payload(sink.getvalue().to_pybytes())
+    assert [caller.load(arrow_ipc=data, mode=mode).rows for mode in ("eager", "lazy")] == [5, 5]

@@ -209,3 +209,9 @@ def test_a_column_of_one_value_is_refused_before_it_is_decoded() -> None:
     assert len(data) < 1024 * 1024
     error = Caller(memory_limit_bytes=1024 * 1024).load_error(parquet=parquet_payload(data))
     assert error.kind == "memory_limit"
+
+
+@pytest.mark.parametrize("column", [pa.repeat(True, 1_000_000), pa.nulls(1_000_000)], ids=["bool", "null"])
+def test_narrow_columns_are_claimed_as_what_they_take(column: pa.Array) -> None:
+    table = pa.table({f"c{index}": column for index in range(20)})
+    assert Caller(memory_limit_bytes=15 * 1024 * 1024).load(parquet=parquet_payload(parquet_bytes(table))).rows == 10**6
