@@ -106,8 +106,6 @@ _owners = count()
 class LazyTable:
     """Rows in pieces. Only decoded pieces are in memory, as many as the cache has room for."""
 
-    in_memory = False
-
     def __init__(self, schema: pa.Schema, piece_rows: Sequence[int], read: ReadPiece, cache: PieceCache) -> None:
         self.schema = schema
         self._starts = [0, *accumulate(piece_rows)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -95,7 +96,7 @@ OPENERS: dict[Format, Callable[[Source, Context], Opened]] = {"parquet": _parque
 
 def _schema(schema: pa.Schema, held_as: Callable[[pa.DataType], pa.DataType]) -> pa.Schema:
     check_schema(schema)
-    twice = next((name for place, name in enumerate(schema.names) if name in schema.names[:place]), None)
+    twice = next((name for name, count in Counter(schema.names).items() if count > 1), None)
     if twice is not None:
         raise SidecarError("lazy_unsupported", f"two columns are named {twice!r}: load it with mode eager")
     return pa.schema([field.with_type(held_as(field.type)) for field in schema], schema.metadata)

@@ -30,23 +30,15 @@ class OpenFile:
         """Open the file of a resolved name and have `check` look at where it really is, as a link may have been put
         in its place. Without `/proc` (macOS, Windows) there is no such second look, and the name is opened anew."""
         self._descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        weakref.finalize(self, os.close, self._descriptor)
         own_path = f"/proc/self/fd/{self._descriptor}"
         self.path = own_path if os.path.exists(own_path) else name
         if self.path == own_path:
-            try:
-                check(os.readlink(own_path))
-            except BaseException:
-                self.close()
-                raise
-        weakref.finalize(self, os.close, self._descriptor)
+            check(os.readlink(own_path))
 
     def stat(self) -> os.stat_result:
         """Of the file, under whatever name."""
         return os.fstat(self._descriptor)
-
-    def close(self) -> None:
-        """Only for a file that is refused: otherwise it is closed when nobody holds it any more."""
-        os.close(self._descriptor)
 
 
 class Source:

@@ -30,10 +30,6 @@ class Table(Protocol):
     def bytes(self) -> int:
         """The memory that the table takes."""
 
-    @property
-    def in_memory(self) -> bool:
-        """Whether a page costs no reading."""
-
     def is_ready(self, columns: Sequence[int], gather: bool) -> bool:
         """Whether a page of these columns costs no more than its own rows, by `gather` or by `slice`."""
 
@@ -49,8 +45,6 @@ class Table(Protocol):
 
 class EagerTable:
     """A table in memory. What came over the wire is used where it lies, never copied."""
-
-    in_memory = True
 
     def __init__(self, table: pa.Table, is_one_payload: bool = False) -> None:
         """`is_one_payload` says that all columns lie in one piece of memory, which stays while one of them does."""

@@ -88,7 +88,7 @@ class Tables:
             table = self._sessions.get(params.session).table
         except SidecarError:
             return True
-        if not table.in_memory or params.format != "arrow":
+        if params.format != "arrow":
             return False
         try:
             columns = chosen(params.columns, table)
