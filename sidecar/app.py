@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .mount import Sidecar
 from .wire.limits import GIB, Limits
 
 if TYPE_CHECKING:
@@ -25,31 +27,39 @@ class Options(NamedTuple):
     allow_paths: list[str] | None = None
     host_pid: int | None = None
     log_level: str = "warning"
+    services: tuple[str, ...] = ()
+    max_streams: int = 1024
+    stream_idle_s: float = 3600.0
 
 
-def serve(options: Options) -> None:
+def serve(options: Options, mounted: Sidecar | None = None) -> None:
     """Serve the host at the other end of standard input and output. Ends the process; raises `NoWire` before it
     has begun."""
     from .runtime import platform, stdio
 
     wire = stdio.claim()
     platform.settle_signals()
-    _greet(wire, options)
+    sidecar = mounted or Sidecar()
+    _greet(wire, options, None if options.services else sidecar)
 
-    from .runtime.server import Server, WireLog
+    from .runtime.server import Server
+    from .runtime.wire_log import WireLog
 
     line = "%(levelname)s %(name)s: %(message)s"
     logging.basicConfig(stream=sys.stderr, level=options.log_level.upper(), format=line)
-    server = Server(wire, methods(options), options.limits, options.max_pending_bytes)
+    sidecar = sidecar.including(options.services)
+    limits = options.limits, options.max_pending_bytes, options.max_streams, options.stream_idle_s
+    server = Server(wire, methods(options, sidecar), *limits)
     logging.getLogger("sidecar").addHandler(WireLog(server))
     server.run(options.host_pid)
 
 
-def _greet(wire: Any, options: Options) -> None:
+def _greet(wire: Any, options: Options, sidecar: Sidecar | None) -> None:
     from .protocol.hello import hello_frame
     from .runtime.platform import write_some
 
-    frame = memoryview(hello_frame(options.limits, options.max_pending_bytes, options.memory_limit_bytes))
+    digest = None if sidecar is None else sidecar.methods_digest()
+    frame = memoryview(hello_frame(options.limits, options.max_pending_bytes, options.memory_limit_bytes, digest))
     try:
         while frame:
             frame = frame[write_some(wire.output_fd, [frame]) :]
@@ -59,16 +69,22 @@ def _greet(wire: Any, options: Options) -> None:
         sys.exit(EXIT_OUTPUT_BROKEN)
 
 
-def methods(options: Options) -> dict[str, Method]:
+def methods(options: Options, sidecar: Sidecar | None = None) -> dict[str, Method]:
     """Every method by name, its services made."""
     from .protocol.methods import InitializeParams, Method
     from .services import load, process, sessions, stats, tables
     from .services.paths import PathPolicy
+    from .streams import describe, handlers
+    from .streams.tokens import TokenKeys, TokenSeal
 
+    sidecar = sidecar or Sidecar()
+    token_keys = TokenKeys.minted()
+    mounted = handlers.Services(sidecar.services, TokenSeal(token_keys, time.time))
+    described = describe.Description(sidecar.services)
     paths = PathPolicy(options.allow_paths)
     registry = sessions.Sessions(options.memory_limit_bytes)
     noun_load = load.Load(registry, paths)
-    noun_process = process.Process(registry, paths)
+    noun_process = process.Process(registry, paths, token_keys, sidecar.methods_digest())
     noun_tables = tables.Tables(registry)
     noun_stats = stats.Stats(registry)
 
@@ -76,12 +92,18 @@ def methods(options: Options) -> dict[str, Method]:
         return True
 
     return {
+        "describe": Method(describe.DescribeParams, described.describe),
         "initialize": Method(InitializeParams, noun_process.initialize, cheap),
         "load": Method(load.LoadParams, noun_load.load),
         "ping": Method(process.PingParams, noun_process.ping, cheap),
+        "services/call": Method(handlers.CallParams, mounted.call),
         "sessions/close": Method(sessions.CloseParams, registry.close_session),
         "sessions/list": Method(sessions.ListParams, registry.list_sessions, cheap),
         "stats": Method(process.StatsParams, noun_process.stats, cheap),
+        "streams/checkpoint": Method(handlers.CheckpointParams, mounted.checkpoint),
+        "streams/list": Method(handlers.StreamsParams, mounted.list_streams, cheap),
+        "streams/open": Method(handlers.OpenParams, mounted.open),
+        "streams/resume": Method(handlers.ResumeParams, mounted.resume),
         "tables/rows": Method(tables.RowsParams, noun_tables.rows, noun_tables.is_cheap),
         "tables/stats": Method(stats.StatsParams, noun_stats.stats),
     }

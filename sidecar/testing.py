@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from .client import Host
-from .client.host import default_command
+from .client.spawn import default_command
 
 SpawnHost = Callable[..., Host]
 

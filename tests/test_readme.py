@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from sidecar.protocol.hello import METHODS
 from sidecar.runtime import stopping
 
@@ -14,7 +16,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_python_example_runs_as_it_stands() -> None:
-    (example,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "Host.spawn" in code]
+    example = python_block("import pyarrow as pa\nfrom sidecar.client")
     run = subprocess.run([sys.executable, "-P", "-c", example], capture_output=True, text=True, timeout=60, check=False)
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.splitlines() == [
@@ -23,6 +25,36 @@ def test_the_python_example_runs_as_it_stands() -> None:
         "{'city': ['Lima'], 'degrees': [19.0]}",
         "unknown_column ['city', 'degrees']",
     ]
+
+
+def python_block(beginning: str) -> str:
+    (block,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if code.startswith(beginning)]
+    return str(block)
+
+
+@pytest.fixture
+def counter(tmp_path: Path) -> Path:
+    """A folder with the README's service."""
+    (tmp_path / "counter.py").write_text(python_block("from dataclasses"), encoding="utf-8")
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> list[str]:
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_the_service_is_called_with_one_command(counter: Path) -> None:
+    squares = ['{"number":0,"square":0}', '{"number":1,"square":1}', '{"number":2,"square":4}']
+    assert run(counter, "counter.py", "call", "squares", "stop=3") == squares
+    assert run(counter, "counter.py", "call", "total", "values=[1,2.5]", "scale=2") == ["7.0"]
+
+
+def test_the_service_is_called_from_python(counter: Path) -> None:
+    batches = ["{'number': [0], 'square': [0]}", "{'number': [1], 'square': [1]}", "{'number': [2], 'square': [4]}"]
+    assert run(counter, "-c", python_block("import sys")) == ["7.0", *batches, "3"]
 
 
 def test_every_method_is_in_the_table() -> None:
@@ -34,7 +66,8 @@ def test_every_option_of_serve_is_named() -> None:
     command = [sys.executable, "-P", "-m", "sidecar", "serve", "--help"]
     help_text = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     offered = set(re.findall(r"--[a-z-]+", help_text)) - {"--help", "--log-level"}
-    assert offered == set(re.findall(r"--(?:allow|memory|max|host)-[a-z]+", README))
+    (block,) = re.findall(r"arrow-sidecar serve  .*?\n(.*?)    arrow-sidecar", README, re.S)
+    assert offered == set(re.findall(r"--[a-z]+(?:-[a-z]+)*", block))
 
 
 def test_the_exit_codes() -> None:

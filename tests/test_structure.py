@@ -25,17 +25,21 @@ ALLOWED = {
     "wire": {"wire"},
     "protocol": {"wire", "protocol", "version"},
     "runtime": {"wire", "protocol", "runtime"},
-    "services": {"services", *SERVICE_NEEDS},
-    "client": {"client", "services", "protocol", "wire", "runtime.platform", "runtime.readiness", "version"},
+    "services": {"services", "streams.tokens", *SERVICE_NEEDS},
+    "streams": {"streams", "protocol.streams", "services.plain", *SERVICE_NEEDS},
+    "client": {"client", "services", "streams", "protocol", "wire", "runtime.platform", "runtime.readiness", "version"},
     "testing": {"client"},
-    "commands": {"commands", "client", "services", "wire", "version"},
-    "app": {"runtime", "services", "protocol", "wire"},
-    "cli": {"app", "commands", "client", "runtime.stdio", "wire", "version"},
+    "commands": {"commands", "client", "services", "streams", "wire", "version"},
+    "mount": {"streams", "protocol.hello", "cli"},
+    "app": {"runtime", "services", "streams", "protocol", "wire", "mount"},
+    "pipe": {"app", "client", "mount", "runtime"},
+    "cli": {"app", "commands", "client", "mount", "runtime.stdio", "wire", "version"},
     "__main__": {"cli"},
-    "__init__": set(),
+    "__init__": {"client", "mount", "pipe", "protocol.errors", "streams"},
 }
 """Who may import what. `services` take from the layers below only what a noun needs: errors, the look of a method,
-binary values. `client` shares the operating system's differences with the runtime, and the nouns' results."""
+binary values. `client` shares the operating system's differences with the runtime, the nouns' results, and what a
+service's Protocol means. `__init__` imports nothing before it is asked to."""
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

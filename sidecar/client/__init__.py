@@ -9,14 +9,18 @@ with Host.spawn() as host:
 from ..protocol.errors import SidecarError
 from ..services.filters import Filter
 from ..services.ordering import Sort
-from .calls import Call, CallTimeout, Progress
+from ..streams.stream import Checkpoint
+from .calls import Call, CallTimeout, Progress, ServiceLog
 from .faults import HandshakeFailed, HostFault, ProtocolViolation, SidecarGone, SpawnFailed
 from .host import Host
+from .inbox import StreamEnded
 from .nouns import Page
+from .session import StreamSession
 
 __all__ = [
     "Call",
     "CallTimeout",
+    "Checkpoint",
     "Filter",
     "HandshakeFailed",
     "Host",
@@ -24,8 +28,11 @@ __all__ = [
     "Page",
     "Progress",
     "ProtocolViolation",
+    "ServiceLog",
     "SidecarError",
     "SidecarGone",
     "Sort",
     "SpawnFailed",
+    "StreamEnded",
+    "StreamSession",
 ]

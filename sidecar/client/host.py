@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Event
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 import msgspec
 import pyarrow as pa
@@ -19,13 +18,17 @@ from ..protocol.methods import check_version
 from ..runtime import platform
 from ..services.load import LoadResult
 from ..services.process import StatsResult
+from ..streams.describe import DescribeResult, ServiceDescription
 from ..version import PROTOCOL_VERSION, VERSION
 from ..wire.limits import Limits
 from ..wire.payload import Payload
-from .calls import Call, CallTimeout, OnProgress
-from .faults import HandshakeFailed, HostFault, ProtocolViolation, SpawnFailed
+from .calls import Call, CallTimeout, OnProgress, OnServiceLog
+from .faults import HandshakeFailed, HostFault, ProtocolViolation
 from .line import HOST_LIMITS, Line
-from .nouns import SessionsNoun, TablesNoun
+from .nouns import SessionsNoun, TablesNoun, ipc_bytes
+from .proxy import Caller, make_proxy
+from .session import StreamSession
+from .spawn import Hello, default_command, start
 from .stderr import OnLine, StderrTail
 
 HELLO_TIMEOUT_S = 30.0
@@ -35,24 +38,7 @@ STOP_GRACE_S = 2.0
 """How long each step of a stop may take before the next, harder one."""
 
 OnLog = Callable[[str, str], None]
-
-
-class Hello(msgspec.Struct):
-    """What the sidecar says of itself before anything else."""
-
-    protocol_version: str
-    version: str
-    build_id: str
-    pid: int
-    features: list[str]
-    limits: dict[str, int | None]
-    methods_digest: str
-
-
-def default_command() -> list[str]:
-    """The sidecar of this installation. `-P` keeps a folder named `sidecar` in the current directory out of it,
-    `-B` has Python write no bytecode: a sidecar writes no file."""
-    return [sys.executable, "-B", "-P", "-m", "sidecar"]
+P = TypeVar("P")
 
 
 class Host:
@@ -74,6 +60,7 @@ class Host:
         assert process.stderr is not None
         self.process = process
         self.hello: Hello
+        self.methods_digest: str | None
         self._hello: dict[str, Any] | None = None
         self._hello_came = Event()
         self._protocol_error: dict[str, Any] | None = None
@@ -95,6 +82,7 @@ class Host:
         options: Sequence[str] = (),
         env: dict[str, str] | None = None,
         allow_paths: Sequence[str] | None = None,
+        token_keys: Mapping[str, bytes] | None = None,
         debug: bool = False,
         on_log: OnLog | None = None,
         on_stderr: OnLine | None = None,
@@ -103,7 +91,8 @@ class Host:
     ) -> Self:
         """Start `COMMAND serve OPTIONS` and greet it. Raises `SpawnFailed` and `HandshakeFailed`.
 
-        `allow_paths` are the directories that it may read files of; `debug` asks for tracebacks in errors;
+        `allow_paths` are the directories that it may read files of; `token_keys` sign the tokens of streams, by id: the
+        first signs, all are accepted, each has 32 bytes or more; `debug` asks for tracebacks in errors;
         `on_log(level, message)` and `on_stderr(line)` are called on threads of the host's; `stop_grace_s` is what each
         step of a stop may take before the next, harder one: shutdown, end of input, terminate, kill.
         """
@@ -111,9 +100,9 @@ class Host:
             if isinstance(value, str | bytes | os.PathLike):
                 raise TypeError(f"{name} is a list, not {value!r}")
         arguments = [*(command or default_command()), "serve", *options]
-        host = cls(_start(arguments, env), on_log, on_stderr, stop_grace_s)
+        host = cls(start(arguments, env), on_log, on_stderr, stop_grace_s)
         try:
-            host._greet(hello_timeout_s, allow_paths, debug)
+            host._greet(hello_timeout_s, allow_paths, token_keys, debug)
         except BaseException:
             host._kill()
             raise
@@ -139,7 +128,7 @@ class Host:
         if path is not None:
             params["path"] = os.path.abspath(os.fsdecode(path)) if path else ""
         if arrow is not None:
-            params["arrow_ipc"] = Payload("arrow", _ipc(arrow))
+            params["arrow_ipc"] = Payload("arrow", ipc_bytes(arrow))
         if parquet is not None:
             params["parquet"] = Payload("parquet", parquet)
         result = self.request("load", params, on_progress).result(timeout_s)
@@ -156,6 +145,40 @@ class Host:
     def call(self, method: str, params: dict[str, Any], timeout_s: float | None = None) -> Any:
         """Send any request and wait for its result."""
         return self.request(method, params).result(timeout_s)
+
+    def service(
+        self,
+        protocol: Callable[..., P],
+        name: str | None = None,
+        *,
+        timeout_s: float | None = None,
+        on_log: OnServiceLog | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> P:
+        """A mounted service as an object of its Protocol class. `timeout_s` is the deadline of each call and the life
+        of each stream; the callbacks get what the service says meanwhile."""
+        return make_proxy(protocol, self._line, name, timeout_s, on_log, on_progress)
+
+    def caller(
+        self, timeout_s: float | None = None, on_log: OnServiceLog | None = None, on_progress: OnProgress | None = None
+    ) -> Caller:
+        """Calls of mounted services without their Protocols: by name, with JSON in and out."""
+        return Caller(self._line, timeout_s, on_log, on_progress)
+
+    def resume(
+        self,
+        token: bytes,
+        *,
+        timeout_s: float | None = None,
+        on_log: OnServiceLog | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> StreamSession:
+        """`streams/resume`: the stream of a checkpoint goes on, in this sidecar or in a later one with the same key."""
+        return Caller(self._line, timeout_s, on_log, on_progress).resume(token)
+
+    def describe(self, service: str | None = None, timeout_s: float | None = None) -> list[ServiceDescription]:
+        """`describe`: the services that are mounted, or one of them."""
+        return msgspec.convert(self.call("describe", {"service": service}, timeout_s), DescribeResult).services
 
     def request(self, method: str, params: dict[str, Any], on_progress: OnProgress | None = None) -> Call:
         """Send any request; the answer is awaited, or cancelled, with the `Call`."""
@@ -194,7 +217,13 @@ class Host:
         """The last lines that the sidecar wrote to standard error so far."""
         return self._stderr.text(timeout_s=0)
 
-    def _greet(self, timeout_s: float, allow_paths: Sequence[str] | None, debug: bool) -> None:
+    def _greet(
+        self,
+        timeout_s: float,
+        allow_paths: Sequence[str] | None,
+        token_keys: Mapping[str, bytes] | None,
+        debug: bool,
+    ) -> None:
         self._hello_came.wait(timeout_s)
         if self._hello is None:
             raise self._no_hello(timeout_s)
@@ -212,18 +241,19 @@ class Host:
         }
         if allow_paths is not None:
             params["allow_paths"] = [os.path.abspath(path) for path in allow_paths]
+        if token_keys is not None:
+            params["token_keys"] = [{"id": id, "key": Payload("bytes", key)} for id, key in token_keys.items()]
         try:
-            self.call("initialize", params, timeout_s)
+            answer = self.call("initialize", params, timeout_s)
         except (SidecarError, CallTimeout) as error:
             raise HandshakeFailed(f"initialize failed: {error}") from None
+        self.methods_digest = answer.get("methods_digest", self.hello.methods_digest)
 
     def _no_hello(self, timeout_s: float) -> HandshakeFailed:
         fault = self._line.fault
         if fault is None:
-            return HandshakeFailed(
-                f"no hello within {timeout_s} s; a security scan of the executable may be running",
-                self.stderr_tail(),
-            )
+            message = f"no hello within {timeout_s} s; a security scan of the executable may be running"
+            return HandshakeFailed(message, self.stderr_tail())
         if isinstance(fault, ProtocolViolation):
             fault.message += " (something wrote to its standard output before the hello)"
         return HandshakeFailed(f"no hello: {fault.message}", fault.stderr_tail, fault.exit_code)
@@ -267,27 +297,3 @@ class Host:
             assert stream is not None
             with suppress(OSError):
                 stream.close()
-
-
-def _start(arguments: list[str], env: dict[str, str] | None) -> subprocess.Popen[bytes]:
-    pipe = subprocess.PIPE
-    group = platform.own_group()
-    try:
-        return subprocess.Popen(arguments, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, env=env, **group)
-    except OSError as fault:
-        raise SpawnFailed(f"{arguments[0]} cannot be started: {fault.strerror or fault}") from None
-
-
-def _ipc(arrow: Any) -> Any:
-    """Arrow IPC stream bytes of a table; bytes as they are."""
-    if isinstance(arrow, pa.RecordBatch):
-        arrow = pa.Table.from_batches([arrow])
-    if not isinstance(arrow, pa.Table):
-        try:
-            return memoryview(arrow)
-        except TypeError:
-            raise TypeError(f"arrow= takes a pyarrow Table or RecordBatch, or IPC bytes, not {type(arrow)}") from None
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, arrow.schema) as writer:
-        writer.write_table(arrow)
-    return sink.getvalue()

@@ -21,8 +21,9 @@ from ..runtime import platform
 from ..runtime.readiness import ReadWait
 from ..wire.framing import FrameError, FrameReader, encode
 from ..wire.limits import GIB, MIB, Limits
-from .calls import Call, OnProgress, Progress
+from .calls import Call, OnProgress, OnServiceLog, Progress, ServiceLog, Waiter
 from .faults import HostFault, ProtocolViolation, SidecarGone
+from .inbox import Inbox
 
 HOST_LIMITS = Limits(max_header_bytes=256 * MIB, max_payload_bytes=8 * GIB)
 """What this host takes in one frame: more than a sidecar sends unless it is told to."""
@@ -50,6 +51,8 @@ class Line:
         self._on_notification = on_notification
         self._ids = count(1)
         self._calls: dict[int, Call] = {}
+        self._inboxes: dict[str, Inbox] = {}
+        self._waiters: set[Waiter] = set()  # for what inboxes get
         self._state = Lock()  # guards the calls and the fault
         self._output = Lock()
         self._frames = FrameReader(HOST_LIMITS, _allocate)
@@ -69,19 +72,48 @@ class Line:
         self._explain = explain
         self._thread.start()
 
-    def request(self, method: str, params: dict[str, Any], on_progress: OnProgress | None = None) -> Call:
+    def request(
+        self,
+        method: str,
+        params: dict[str, Any],
+        on_progress: OnProgress | None = None,
+        on_log: OnServiceLog | None = None,
+    ) -> Call:
         """Send a request. Raises the fault of a broken line, and `TypeError` for what has no JSON form."""
         self._check_process()
-        call = Call(next(self._ids), method, self._cancel, self._read_for, on_progress)
-        request = Request(call.id, method, params)
-        parts = encode(request)
-        check_size(method, "sidecar", request, parts, self.limits)  # it would end the sidecar, with every session
+        call = Call(next(self._ids), method, self._cancel, self.read_for, on_progress, on_log)
+        parts = self._encode(method, Request(call.id, method, params))
         with self._state:
             if self.fault is not None:
                 raise self.fault
             self._calls[call.id] = call
         self._send(parts)
         return call
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Send a notification. Raises as `request` does."""
+        self._check_process()
+        parts = self._encode(method, Notification(method, params))
+        if self.fault is not None:
+            raise self.fault
+        self._send(parts)
+
+    def _encode(self, method: str, message: Message) -> list[Any]:
+        parts = encode(message)
+        check_size(method, "sidecar", message, parts, self.limits)  # it would end the sidecar, with every session
+        return parts
+
+    def open_inbox(self, inbox: Inbox) -> None:
+        """Hand all that comes for `inbox.stream` to it, until its end. Raises the fault of a broken line."""
+        with self._state:
+            if self.fault is not None:
+                raise self.fault
+            self._inboxes[inbox.stream] = inbox
+
+    def drop_inbox(self, inbox: Inbox) -> None:
+        """Nothing will come for it."""
+        with self._state:
+            self._inboxes.pop(inbox.stream, None)
 
     @property
     def is_read(self) -> bool:
@@ -103,7 +135,7 @@ class Line:
         if not self.is_own:
             raise RuntimeError("the sidecar belongs to the process that started it, not to one that was forked off")
 
-    def join(self, timeout_s: float) -> None:
+    def join(self, timeout_s: float | None) -> None:
         """Wait until the sidecar has closed its output and all that it sent is handled."""
         self._thread.join(timeout_s)
 
@@ -134,7 +166,7 @@ class Line:
             with self._reading:
                 while self.fault is None:
                     self._step()
-                    if not self._calls and self._input.can_wait:
+                    if not self._is_awaited() and self._input.can_wait:
                         break
             self._lend()
 
@@ -146,7 +178,18 @@ class Line:
             self._wanted.wait(LENT_S)
         self._wanted.clear()
 
-    def _read_for(self, call: Call, ends_at: float | None) -> None:
+    def wait(self, waiter: Waiter, timeout_s: float | None) -> bool:
+        """Wait for what an inbox gets; False if it is not in time."""
+        self._waiters.add(waiter)
+        try:
+            return waiter.wait(self.read_for, timeout_s)
+        finally:
+            self._waiters.discard(waiter)
+
+    def _is_awaited(self) -> bool:
+        return bool(self._calls) or any(not waiter.done for waiter in tuple(self._waiters))
+
+    def read_for(self, call: Waiter, ends_at: float | None) -> None:
         """Called by the thread that waits for `call`: read until it is settled or too late, if nobody else does."""
         self.check_caller()
         if not self._input.can_wait or not self._reading.acquire(blocking=False):
@@ -157,7 +200,7 @@ class Line:
         finally:
             self._turns += 1
             self._reading.release()
-            if self._calls:
+            if self._is_awaited():
                 self._wanted.set()
 
     def _step(self) -> None:
@@ -184,8 +227,11 @@ class Line:
         with self._state:
             self.fault = fault
             calls, self._calls = list(self._calls.values()), {}
+            inboxes, self._inboxes = list(self._inboxes.values()), {}
         for call in calls:
             call.fail(fault)
+        for inbox in inboxes:
+            inbox.fail(fault)
 
     def _read_some(self) -> HostFault | None:
         size = platform.read_into(self._input_fd, self._frames.get_buffer())
@@ -202,8 +248,12 @@ class Line:
         if isinstance(message, Result | Failure):
             return self._settle(message)
         if isinstance(message, Notification):
-            if message.method == "$/progress":
+            if message.method.startswith("streams/"):
+                self._deliver(message)
+            elif message.method == "$/progress":
                 self._progress(message.params)
+            elif message.method == "$/log":
+                self._service_log(message.params)
             else:
                 _guarded(self._on_notification, message.method, message.params)
             return None
@@ -215,7 +265,25 @@ class Line:
         if call is not None:
             call.settle(response)
             return None
+        if (
+            isinstance(response, Failure)
+            and response.id is None
+            and response.error.data.get("kind") == "unknown_stream"
+        ):
+            return None  # what was sent to a stream crossed with its end, or with an opening that failed
         return ProtocolViolation(f"the sidecar answered request {response.id!r}, which is not open: {response!r}"[:500])
+
+    def _deliver(self, message: Notification) -> None:
+        inbox = self._inboxes.get(message.params["stream"])
+        if inbox is not None:  # or it is of a stream that was cancelled
+            _guarded(inbox.take, message.method, message.params)
+            if message.method == "streams/end":
+                self.drop_inbox(inbox)
+
+    def _service_log(self, params: dict[str, Any]) -> None:
+        call = self._calls.get(params["id"])
+        if call is not None and call.on_log is not None:
+            _guarded(call.on_log, ServiceLog(params["level"], params["message"], params["extra"]))
 
     def _progress(self, params: dict[str, Any]) -> None:
         call = self._calls.get(params["id"])

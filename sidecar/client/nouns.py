@@ -107,3 +107,18 @@ class SessionsNoun:
         """`sessions/close`: forget a session and give its memory back."""
         call = self._request("sessions/close", {"session": session}, None)
         return msgspec.convert(call.result(timeout_s), CloseResult)
+
+
+def ipc_bytes(arrow: Any) -> Any:
+    """Arrow IPC stream bytes of a table; bytes as they are."""
+    if isinstance(arrow, pa.RecordBatch):
+        arrow = pa.Table.from_batches([arrow])
+    if not isinstance(arrow, pa.Table):
+        try:
+            return memoryview(arrow)
+        except TypeError:
+            raise TypeError(f"arrow= takes a pyarrow Table or RecordBatch, or IPC bytes, not {type(arrow)}") from None
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, arrow.schema) as writer:
+        writer.write_table(arrow)
+    return sink.getvalue()

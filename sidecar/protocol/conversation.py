@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, NamedTuple
 
-from .errors import Cancelled, SidecarError
+from .errors import Cancelled, SidecarError, deadline_exceeded
 from .messages import Failure, Id, Message, Notification, Request, Result, is_id
 
 CANCEL = "$/cancelRequest"
@@ -131,6 +131,13 @@ class Conversation:
             self._fresh = self._fresh or call.method == INITIALIZE  # one that failed may be sent again
             return _refuse(call.id, outcome)
         return Answer(Result(call.id, outcome))
+
+    def expire(self, call: Call) -> Answer | None:
+        """The time of `call` is over; None if it was answered or cannot be cancelled any more."""
+        if not call.step(Step.CANCEL):
+            return None
+        del self.open[call.id]
+        return _refuse(call.id, deadline_exceeded())
 
     def stop(self) -> None:
         """Take no further requests."""

@@ -57,6 +57,19 @@ KINDS = {
     "invalid_filter": INVALID_PARAMS,
     "invalid_range": INVALID_PARAMS,
     "unencodable_column": REQUEST_FAILED,
+    # services and streams
+    "service_error": REQUEST_FAILED,
+    "invalid_output": REQUEST_FAILED,
+    "invalid_input": REQUEST_FAILED,
+    "deadline_exceeded": REQUEST_FAILED,
+    "unknown_stream": REQUEST_FAILED,
+    "stream_exists": REQUEST_FAILED,
+    "too_many_streams": REQUEST_FAILED,
+    "credit_exceeded": REQUEST_FAILED,
+    "idle_timeout": REQUEST_FAILED,
+    "not_serializable": REQUEST_FAILED,
+    "invalid_token": REQUEST_FAILED,
+    "token_expired": REQUEST_FAILED,
 }
 """Kind to JSON-RPC code. The set is open: a host treats a kind that it does not know as its code says."""
 
@@ -70,15 +83,15 @@ class ErrorObject(Struct):
 
 
 class SidecarError(Exception):
-    """A request that gets an error for an answer. `kind` is a key of `KINDS`, `code` its value; `data` names the
-    culprit."""
+    """A request that gets an error for an answer. `kind` is a key of `KINDS`, `code` its value, or a kind of a
+    service's own; `data` names the culprit."""
 
     def __init__(self, kind: str, message: str, /, **data: Any) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.data = data
-        self.code = KINDS[kind]
+        self.code = KINDS.get(kind, REQUEST_FAILED)
 
     @classmethod
     def from_object(cls, error: ErrorObject) -> SidecarError:
@@ -96,6 +109,11 @@ class SidecarError(Exception):
 
     def __repr__(self) -> str:
         return f"SidecarError({self.kind!r}, {self.message!r}, {self.data!r})"
+
+
+def deadline_exceeded() -> SidecarError:
+    """The answer when the time that the host gave is over."""
+    return SidecarError("deadline_exceeded", "the time that the host gave is over")
 
 
 class Cancelled(SidecarError):

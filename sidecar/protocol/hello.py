@@ -15,29 +15,38 @@ from hashlib import sha256
 from ..version import PROTOCOL_VERSION, VERSION
 from ..wire.limits import Limits
 
-FEATURES = ("cancel", "lazy", "progress")
+FEATURES = ("cancel", "lazy", "progress", "streams")
 
 METHODS = (
+    "describe",
     "initialize",
     "load",
     "ping",
+    "services/call",
     "sessions/close",
     "sessions/list",
     "shutdown",
     "stats",
+    "streams/checkpoint",
+    "streams/list",
+    "streams/open",
+    "streams/resume",
     "tables/rows",
     "tables/stats",
 )
 """Every method of the built-in nouns; `app` is held to this list by a test."""
 
 
-def methods_digest() -> str:
-    """16 hex digits that change when a method comes or goes, or the protocol's version does."""
-    return sha256("\n".join((PROTOCOL_VERSION, *METHODS)).encode()).hexdigest()[:16]
+def methods_digest(services: str = "") -> str:
+    """16 hex digits that change when a method comes or goes, or the protocol's version does, or `services`, which is
+    what `describe` says of the mounted ones."""
+    return sha256("\n".join((PROTOCOL_VERSION, *METHODS, services)).encode()).hexdigest()[:16]
 
 
-def hello_frame(limits: Limits, max_pending_bytes: int, memory_limit_bytes: int | None) -> bytes:
-    """The whole frame, ready to be written."""
+def hello_frame(
+    limits: Limits, max_pending_bytes: int, memory_limit_bytes: int | None, digest: str | None = None
+) -> bytes:
+    """The whole frame, ready to be written. `digest` is of all methods; None where services are mounted later."""
     params = {
         "protocol_version": PROTOCOL_VERSION,
         "product": "arrow-sidecar",
@@ -52,7 +61,7 @@ def hello_frame(limits: Limits, max_pending_bytes: int, memory_limit_bytes: int 
             "max_pending_bytes": max_pending_bytes,
             "memory_limit_bytes": memory_limit_bytes,
         },
-        "methods_digest": methods_digest(),
+        "methods_digest": digest,
     }
     message = {"jsonrpc": "2.0", "method": "hello", "params": params}
     header = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")

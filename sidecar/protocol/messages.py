@@ -56,6 +56,7 @@ class BadMessage(Exception):
 
     def __init__(self, id: Id | None, error: SidecarError) -> None:
         super().__init__(error.message)
+        self.error = error
         self.failure = Failure(id, error.to_object())
 
 

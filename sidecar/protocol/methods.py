@@ -10,6 +10,7 @@ import msgspec
 
 from ..version import PROTOCOL_MAJOR, PROTOCOL_VERSION
 from .errors import SidecarError
+from .streams import Paused, StreamInfo, Turns
 
 
 class Context(Protocol):
@@ -28,6 +29,29 @@ class Context(Protocol):
     def progress(self, done: int, total: int | None, unit: str, message: str = "") -> None:
         """Tell the host how far the work is. Also checks for cancellation. Sent at most 20 times a second."""
 
+    @property
+    def id(self) -> int | str:
+        """Of the request."""
+
+    @property
+    def deadline(self) -> float | None:
+        """When the time of the request is over, on the clock of `time.monotonic`; None for never. A request has one
+        where its parameters have `timeout_s`."""
+
+    def log(self, level: str, message: str, extra: dict[str, Any]) -> None:
+        """Send `$/log`."""
+
+    def open_stream(self, id: str, turns: Turns, credit_bytes: int, outputs: int = 0, inputs: int = 0) -> None:
+        """Commit, and register a stream that begins once the result is sent. Raises `Cancelled`, `stream_exists`,
+        `too_many_streams` and `shutting_down`. It counts on from `outputs` and `inputs`."""
+
+    def pause(self, stream: str) -> Paused:
+        """Wait for the time between two turns of a stream, and hold it there until the answer is sent. Raises
+        `unknown_stream`."""
+
+    def streams(self) -> list[StreamInfo]:
+        """The open streams, oldest first."""
+
 
 def _never_cheap(_params: Any) -> bool:
     return False
@@ -45,15 +69,16 @@ class Method(NamedTuple):
     is_cheap: Callable[[Any], bool] = _never_cheap
 
 
-LANE_NAMES = ("session", "store", "comm", "stream")
+LANE_NAMES = {"session": "session", "store": "session", "comm": "comm", "stream": "stream"}
+"""Parameters that name what a request works on, and the kind of it: a column store is a session too."""
 
 
 def lane(params: dict[str, Any]) -> str | None:
     """What the request works on. Requests with the same lane are served in order of arrival."""
-    for name in LANE_NAMES:
+    for name, kind in LANE_NAMES.items():
         value = params.get(name)
         if isinstance(value, str):
-            return value
+            return f"{kind} {value}"
     return None
 
 
@@ -102,6 +127,13 @@ class HostLimits(msgspec.Struct):
     max_payload_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
+class TokenKey(msgspec.Struct):
+    """A key for the tokens of streams: `key` has 32 bytes or more, as a payload or in base64."""
+
+    id: str
+    key: Any
+
+
 class InitializeParams(msgspec.Struct):
     """The host's answer to hello. Members that are not known are ignored."""
 
@@ -109,6 +141,7 @@ class InitializeParams(msgspec.Struct):
     host: HostInfo = msgspec.field(default_factory=HostInfo)
     limits: HostLimits = msgspec.field(default_factory=HostLimits)
     allow_paths: list[str] | None = None
+    token_keys: list[TokenKey] | None = None
     debug: bool = False
 
 

@@ -1,34 +1,45 @@
-"""What a handler sees of its call: cancellation, the commit point, progress."""
+"""What a handler sees of its call: cancellation, the commit point, progress, and the streams."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, NamedTuple
 
 from ..protocol.conversation import Call, State
 from ..protocol.errors import Cancelled
-from ..protocol.messages import Notification
+from ..protocol.messages import Id, Notification
+from ..protocol.streams import Paused, StreamInfo, Turns
+from .outcomes import encodable
+from .output import PROGRESS_INTERVAL_S
+from .stream import RunningStream
+from .streams import Streams
 
-PROGRESS_INTERVAL_S = 0.05
 PROGRESS_DELAY_S = 0.1
 """A call that ends sooner than this sends no progress at all."""
 
 
-class CallContext:
-    """Implements `protocol.methods.Context` for one call, on the one thread that serves it."""
+class Surroundings(NamedTuple):
+    """What a call needs of the process."""
 
-    def __init__(
-        self,
-        call: Call,
-        commit: Callable[[Call], None],
-        notify: Callable[[Notification], None],
-        clock: Callable[[], float],
-    ) -> None:
+    commit: Callable[[Call], None]
+    notify: Callable[[Notification], None]
+    clock: Callable[[], float]
+    streams: Streams
+
+
+class CallContext:
+    """Implements `protocol.methods.Context` for one call, on the one thread that serves it. `opened` is the stream
+    that the answer opens, `after` what is to be left once it is sent."""
+
+    def __init__(self, call: Call, around: Surroundings, deadline: float | None = None) -> None:
+        self.id: Id = call.id
+        self.deadline = deadline
+        self.opened: RunningStream | None = None
+        self.after = ExitStack()
         self._call = call
-        self._commit = commit
-        self._notify = notify
-        self._clock = clock
-        self._next_progress_at = clock() + PROGRESS_DELAY_S
+        self._around = around
+        self._next_progress_at = around.clock() + PROGRESS_DELAY_S
 
     @property
     def cancelled(self) -> bool:
@@ -42,14 +53,33 @@ class CallContext:
 
     def commit(self) -> None:
         """From here on the call cannot be cancelled. Raises `Cancelled` if it was."""
-        self._commit(self._call)
+        self._around.commit(self._call)
 
     def progress(self, done: int, total: int | None, unit: str, message: str = "") -> None:
         """Send `$/progress`, unless one was sent less than 50 ms ago; raise `Cancelled` if the call was."""
         self.check()
-        now = self._clock()
+        now = self._around.clock()
         if now < self._next_progress_at:
             return
         self._next_progress_at = now + PROGRESS_INTERVAL_S
-        params: dict[str, Any] = {"id": self._call.id, "done": done, "total": total, "unit": unit, "message": message}
-        self._notify(Notification("$/progress", params))
+        params: dict[str, Any] = {"id": self.id, "done": done, "total": total, "unit": unit, "message": message}
+        self._around.notify(Notification("$/progress", params))
+
+    def log(self, level: str, message: str, extra: dict[str, Any]) -> None:
+        """Send `$/log`. Raises `TypeError` for what has no JSON form."""
+        params = {"id": self.id, "level": level, "message": encodable(message), "extra": extra}
+        self._around.notify(Notification("$/log", params))
+
+    def open_stream(self, id: str, turns: Turns, credit_bytes: int, outputs: int = 0, inputs: int = 0) -> None:
+        """Register a stream; it begins when the result is sent."""
+        self._around.streams.check_free(id)
+        self.commit()
+        self.opened = self._around.streams.open(id, turns, credit_bytes, self.deadline, outputs, inputs)
+
+    def pause(self, stream: str) -> Paused:
+        """Hold a stream between two turns, until the answer is sent."""
+        return self.after.enter_context(self._around.streams.paused(stream, self.check))
+
+    def streams(self) -> list[StreamInfo]:
+        """The open streams, oldest first."""
+        return [stream.info() for stream in self._around.streams.list()]

@@ -14,13 +14,15 @@ MAX_THREADS = 64
 
 
 class Lanes:
-    """A task must not raise. Only one thread may submit: then an idle lane stays idle while that thread works."""
+    """A task must not raise. Where `is_idle` counts, only one thread may submit: then an idle lane stays idle while
+    that thread works."""
 
-    def __init__(self, max_threads: int = MAX_THREADS) -> None:
+    def __init__(self, max_threads: int = MAX_THREADS, name: str = "lane") -> None:
+        self._name = name
         self._lock = Lock()
         self._max_threads = max_threads
         self._waiting: dict[str, deque[Task]] = {}  # a lane is here while one of its tasks is ready or running
-        self._ready: SimpleQueue[tuple[str | None, Task]] = SimpleQueue()
+        self._ready: SimpleQueue[tuple[str | None, Task] | None] = SimpleQueue()
         self._threads = 0
         self._free = 0  # threads that wait, less the tasks that are ready
 
@@ -39,6 +41,11 @@ class Lanes:
                 self._waiting[lane] = deque()
             self._dispatch(lane, task)
 
+    def close(self) -> None:
+        """End the threads, each when its task has ended; what waits is not run."""
+        for _ in range(self._max_threads):
+            self._ready.put(None)
+
     def _dispatch(self, lane: str | None, task: Task) -> None:
         self._ready.put((lane, task))
         if self._free > 0 or self._threads == self._max_threads or not self._add_thread():
@@ -47,7 +54,7 @@ class Lanes:
     def _add_thread(self) -> bool:
         """One thread more; False if the system has none left to give and others can do the work."""
         try:
-            Thread(target=self._run, name=f"lane-{self._threads + 1}", daemon=True).start()
+            Thread(target=self._run, name=f"{self._name}-{self._threads + 1}", daemon=True).start()
         except RuntimeError:
             if not self._threads:
                 raise
@@ -57,9 +64,12 @@ class Lanes:
 
     def _run(self) -> None:
         while True:
-            lane, task = self._ready.get()
+            ready = self._ready.get()
+            if ready is None:
+                return
+            lane, task = ready
             task()
-            del task  # or an idle thread would keep the last request's payload alive
+            del ready, task  # or an idle thread would keep the last request's payload alive
             with self._lock:
                 self._free += 1
                 if lane is not None:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable
 from typing import Any
 
-from ..protocol.errors import SidecarError
-from ..protocol.messages import Failure, Result, check_size
-from ..wire.framing import encode
+from ..protocol.errors import ErrorObject, SidecarError
+from ..protocol.messages import Failure, Message, Notification, Result, check_size
+from ..wire.framing import PREFIX_BYTES, encode
 from ..wire.limits import Limits
+
+MAX_CUT_CHARACTERS = 400
+MAX_CUT_FIELDS = 4
+"""What is left of an error that is too large for the host: a character may take six bytes."""
 
 _log = logging.getLogger("sidecar")
 
@@ -20,6 +25,10 @@ _log = logging.getLogger("sidecar")
 def failure(method: str, error: BaseException, debug: bool) -> SidecarError:
     """The answer for what a handler raised. Called while that is being handled."""
     if isinstance(error, SidecarError):
+        if error.kind == "service_error":
+            _log.error("%s", error, exc_info=error.__cause__)
+            if debug:
+                error.data["traceback"] = encodable("".join(traceback.format_exception(error.__cause__)))
         return error
     what = f"{type(error).__name__}: {_text(error)}"
     if isinstance(error, MemoryError):
@@ -39,13 +48,51 @@ def encode_result(result: Result, limits: Limits) -> list[Any]:
     return parts
 
 
-def encode_response(response: Result | Failure) -> list[Any]:
-    """The frame of a response that is known to have one, or of an error."""
-    try:
+def encode_response(response: Result | Failure, limits: Limits) -> list[Any]:
+    """The frame of a response that is known to have one, or of an error within the host's limits."""
+    if isinstance(response, Result):
         return encode(response)
-    except Exception as fault:  # whatever a handler may put into an error
-        error = SidecarError("internal_error", f"the error has no JSON form: {_text(fault)}")
-        return encode(Failure(response.id, error.to_object()))
+    return _encode_error(response.error, limits, lambda error: Failure(response.id, error))
+
+
+def encode_notification(method: str, params: dict[str, Any], error: SidecarError | None, limits: Limits) -> list[Any]:
+    """The frame of a notification with an error within the host's limits, or with none."""
+    if error is None:
+        return encode(Notification(method, {**params, "error": None}))
+    return _encode_error(error.to_object(), limits, lambda error: Notification(method, {**params, "error": error}))
+
+
+def encode_log(level: str, message: str, limits: Limits) -> list[Any]:
+    """The frame of a log record, cut where it is too large for the host."""
+    parts = encode(Notification("log", {"level": level, "message": encodable(message)}))
+    if len(parts[0]) - PREFIX_BYTES <= limits.max_header_bytes:
+        return parts
+    return encode(Notification("log", {"level": level, "message": encodable(_beginning(message))}))
+
+
+def _encode_error(error: ErrorObject, limits: Limits, message: Callable[[ErrorObject], Message]) -> list[Any]:
+    """A message with an error that may have anything in it: what a service raised, with what data it likes."""
+    try:
+        parts = encode(message(error))
+    except Exception as fault:
+        error = SidecarError("internal_error", f"the error has no JSON form: {_text(fault)}").to_object()
+        parts = encode(message(error))
+    payload_bytes = sum(map(len, parts[1:]))
+    if len(parts[0]) - PREFIX_BYTES <= limits.max_header_bytes and payload_bytes <= limits.max_payload_bytes:
+        return parts
+    return encode(message(_cut(error)))
+
+
+def _cut(error: ErrorObject) -> ErrorObject:
+    """The error with the beginning of its message and without its large fields: 4 KiB, which every host takes."""
+    fields = {
+        name: value for name, value in error.data.items() if isinstance(value, int | str) and len(f"{value}") < 64
+    }
+    return ErrorObject(error.code, _beginning(error.message), dict(list(fields.items())[:MAX_CUT_FIELDS]))
+
+
+def _beginning(text: str) -> str:
+    return f"{text[:MAX_CUT_CHARACTERS]}… ({len(text)} characters)"
 
 
 def encodable(text: str) -> str:

@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import NamedTuple
 
+from ..protocol.streams import Reason
 from .readiness import WriteRoom
 
 EXIT_OK = 0
@@ -35,11 +36,13 @@ FLUSH_S = 0.5
 
 
 class Stop(NamedTuple):
-    """Why the process ends, its exit code, and how long open requests may still run, in seconds."""
+    """Why the process ends, its exit code, how long open requests may still run, in seconds, and what streams are told
+    of it."""
 
     reason: str
     code: int
     grace_s: float = GRACE_S
+    ends_streams: Reason = "shutdown"
 
 
 class Stopper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import threading
 import time
@@ -9,18 +10,23 @@ from typing import Any
 
 from msgspec import Struct
 
+from ..protocol.errors import SidecarError
 from ..protocol.methods import Context, InitializeParams, check_version
+from ..streams.tokens import TokenKeys
 from ..version import PROTOCOL_VERSION, VERSION
+from ..wire.payload import Payload
 from .paths import PathPolicy
 from .sessions import ListParams, Sessions
 
 
 class InitializeResult(Struct):
-    """What is in force from here on; `allow_paths` holds one list a restriction."""
+    """What is in force from here on; `allow_paths` holds one list a restriction. `methods_digest` changes when a
+    method does, those of mounted services included."""
 
     protocol_version: str
     version: str
     allow_paths: list[list[str]]
+    methods_digest: str
 
 
 class PingParams(Struct, forbid_unknown_fields=True):
@@ -41,7 +47,8 @@ class StatsParams(Struct, forbid_unknown_fields=True):
 
 class StatsResult(Struct):
     """`uptime_s` since the start, `rss_bytes` the memory of the process as the system counts it (null where it does
-    not tell), `arrow_bytes` what Arrow has allocated, `session_bytes` what sessions and loads take."""
+    not tell), `arrow_bytes` what Arrow has allocated, `session_bytes` what sessions and loads take, `streams` how many
+    are open."""
 
     uptime_s: float
     pid: int
@@ -50,12 +57,15 @@ class StatsResult(Struct):
     rss_bytes: int | None
     arrow_bytes: int
     session_bytes: int
+    streams: int
 
 
 class Process:
     """The methods without a noun."""
 
-    def __init__(self, sessions: Sessions, paths: PathPolicy) -> None:
+    def __init__(self, sessions: Sessions, paths: PathPolicy, token_keys: TokenKeys, methods_digest: str) -> None:
+        self._token_keys = token_keys
+        self._methods_digest = methods_digest
         self._sessions = sessions
         self._paths = paths
         self._started = time.monotonic()
@@ -66,9 +76,14 @@ class Process:
         The runtime takes the host's limits from it, once this has accepted the rest.
         """
         check_version(params.protocol_version)
+        keys = None if params.token_keys is None else [(key.id, _key_bytes(key.key)) for key in params.token_keys]
+        if keys is not None:
+            TokenKeys(keys)  # raises; nothing must have changed then
         if params.allow_paths is not None:
             self._paths.restrict(params.allow_paths)
-        return InitializeResult(PROTOCOL_VERSION, VERSION, self._paths.describe())
+        if keys is not None:
+            self._token_keys.set(keys)
+        return InitializeResult(PROTOCOL_VERSION, VERSION, self._paths.describe(), self._methods_digest)
 
     def ping(self, params: PingParams, _context: Context) -> PingResult:
         """`ping`: answers with what it got."""
@@ -87,7 +102,17 @@ class Process:
             rss_bytes=_rss_bytes(),
             arrow_bytes=pa.total_allocated_bytes(),
             session_bytes=sessions.bytes,
+            streams=len(context.streams()),
         )
+
+
+def _key_bytes(key: Any) -> Any:
+    if isinstance(key, Payload):
+        return key.data
+    try:
+        return base64.b64decode(key, validate=True)
+    except (TypeError, ValueError):  # binascii.Error is a ValueError
+        raise SidecarError("invalid_base64", "a token key is a payload, or base64 text", field="token_keys") from None
 
 
 def _rss_bytes() -> int | None:

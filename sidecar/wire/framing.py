@@ -96,11 +96,11 @@ def encode(message: Any) -> list[Any]:
     size = padded(PREFIX_BYTES + len(header)) - PREFIX_BYTES
     parts: list[Any] = [_PREFIX.pack(size) + header.ljust(size)]
     for _, payload in payloads:
-        view = memoryview(payload.data)
-        if view.nbytes:
-            parts.append(view.cast("B"))
-        if view.nbytes % ALIGNMENT:
-            parts.append(_PADDING[view.nbytes % ALIGNMENT :])
+        views = [memoryview(buffer) for buffer in payload.buffers]
+        parts += [view.cast("B") for view in views if view.nbytes]
+        missing = -sum(view.nbytes for view in views) % ALIGNMENT
+        if missing:
+            parts.append(_PADDING[:missing])
     return parts
 
 

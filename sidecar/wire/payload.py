@@ -47,7 +47,9 @@ class InvalidPayload(ValueError):
 
 
 class Payload:
-    """One binary value: `data` (any object with the buffer protocol), its `type`, and a typed array's `shape`.
+    """One binary value: `data`, its `type`, and a typed array's `shape`.
+
+    `data` is any object with the buffer protocol, or a list of such: a value in pieces is sent without joining them.
 
     `shape` is a list of sizes in elements, slowest dimension first; null stands for a missing dimension and may
     only close the list. A typed array without a shape has one dimension.
@@ -63,12 +65,17 @@ class Payload:
     @property
     def size(self) -> int:
         """Exact byte count of `data`."""
-        return memoryview(self.data).nbytes
+        return sum(memoryview(buffer).nbytes for buffer in self.buffers)
+
+    @property
+    def buffers(self) -> list[Any]:
+        """`data` as a list of buffers."""
+        return self.data if isinstance(self.data, list) else [self.data]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Payload):
             return NotImplemented
-        mine, theirs = ((p.type, p.shape and list(p.shape), bytes(p.data)) for p in (self, other))
+        mine, theirs = ((p.type, p.shape and list(p.shape), b"".join(p.buffers)) for p in (self, other))
         return mine == theirs
 
     __hash__ = None  # type: ignore[assignment]  # mutable, compared by content

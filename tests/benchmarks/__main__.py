@@ -9,7 +9,7 @@ import platform
 import sys
 import time
 
-from . import arrow_load, memory, noop, pages, parquet_load, startup
+from . import arrow_load, memory, noop, pages, parquet_load, startup, streams
 from .harness import Line, cpu_count, print_table
 
 ROWS = {
@@ -17,6 +17,7 @@ ROWS = {
     "arrow_load": arrow_load.lines,
     "parquet_load": parquet_load.lines,
     "pages": pages.lines,
+    "streams": streams.lines,
     "memory": memory.lines,
     "startup": startup.lines,
 }

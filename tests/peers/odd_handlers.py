@@ -179,11 +179,9 @@ class HeldContext:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.check, self.commit = context.check, context.commit
 
-    @property
-    def cancelled(self) -> bool:
-        return self._context.cancelled
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
 
     def progress(self, done: int, total: int | None, unit: str, message: str = "") -> None:
         wait_and_check(Params(name="load"), self._context)
@@ -330,9 +328,11 @@ def crash(_params: Params, _context: Context) -> None:
     ctypes.string_at(0)
 
 
-def methods(options: app.Options, real_methods: Callable[[app.Options], dict[str, Method]] = app.methods) -> Any:
+def methods(
+    options: app.Options, sidecar: Any = None, real_methods: Callable[..., dict[str, Method]] = app.methods
+) -> Any:
     """The real ones, and the odd ones beside them."""
-    real = real_methods(options)
+    real = real_methods(options, sidecar)
     load = real["load"]
     return {**real, **ODD, "odd/load": load._replace(handler=held_load(load.handler))}
 

@@ -181,6 +181,17 @@ def wait_readable(fd: int, timeout_s: float) -> bool:
     return bool(poll.poll(max(timeout_s, 0) * 1000))
 
 
+def read_until(fd: int, text: bytes) -> bytes:
+    """Read up to where `text` has come."""
+    seen, ends_at = b"", time.monotonic() + DEADLINE_S
+    while text not in seen:
+        assert wait_readable(fd, ends_at - time.monotonic()), f"{text!r} did not come: {seen!r}"
+        data = os.read(fd, 65536)
+        assert data, f"the end, and {text!r} did not come: {seen!r}"
+        seen += data
+    return seen
+
+
 def write_until_full(fd: int, data: bytes, quiet_s: float = 0.3) -> int:
     """Write `data` over and over until the reader takes no more for a while; returns the bytes written."""
     os.set_blocking(fd, False)

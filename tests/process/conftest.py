@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from tests.peers.raw import RawHost
+from tests.peers.stream_host import ROOT, SERVICE, StreamHost
 
 PEERS = Path(__file__).parents[1] / "peers"
 ODD_COMMAND = [sys.executable, str(PEERS / "odd_handlers.py")]
 
 SpawnRaw = Callable[..., RawHost]
+SpawnStreams = Callable[..., StreamHost]
 
 
 def _spawner(stack: ExitStack, command: list[str]) -> SpawnRaw:
@@ -54,6 +56,25 @@ def odd(spawn_odd: SpawnRaw) -> RawHost:
     host = spawn_odd()
     host.hello()
     return host
+
+
+@pytest.fixture
+def spawn_streams(sidecar_command: list[str]) -> Iterator[SpawnStreams]:
+    """A function that starts a sidecar with the service of misbehaving streams, which has said hello."""
+    with ExitStack() as stack:
+
+        def spawn(*options: str, **popen: Any) -> StreamHost:
+            host = StreamHost.spawn(sidecar_command, *SERVICE, *options, cwd=ROOT, **popen)
+            stack.enter_context(host).hello()
+            return host
+
+        yield spawn
+
+
+@pytest.fixture
+def streaming(spawn_streams: SpawnStreams) -> StreamHost:
+    """A sidecar with the service of misbehaving streams."""
+    return spawn_streams()
 
 
 @pytest.fixture

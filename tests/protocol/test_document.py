@@ -8,8 +8,9 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -19,15 +20,17 @@ import pytest
 import sidecar
 from sidecar import app, cli
 from sidecar.protocol.conversation import CANCEL, Answer, Conversation
-from sidecar.protocol.errors import KINDS, ErrorObject, SidecarError
+from sidecar.protocol.errors import KINDS
 from sidecar.protocol.hello import FEATURES, METHODS, hello_frame, methods_digest
 from sidecar.protocol.messages import BadMessage, Request, parse
-from sidecar.protocol.methods import HostInfo, HostLimits, convert
+from sidecar.protocol.methods import HostInfo, HostLimits, TokenKey, convert
+from sidecar.protocol.streams import CREDIT_BYTES, INPUT_CREDIT_BYTES, MAX_STREAM_ID, StreamInfo
 from sidecar.runtime import context as call_context
-from sidecar.runtime import lanes, server, stopping
-from sidecar.runtime.context import CallContext
+from sidecar.runtime import stopping, streams
+from sidecar.runtime.context import CallContext, Surroundings
 from sidecar.services import filters, formats, json_rows, load, ordering, sessions, stats
 from sidecar.services.lazy_files import OPENERS
+from sidecar.streams import describe, handlers, tokens
 from sidecar.version import PROTOCOL_VERSION
 from sidecar.wire import framing
 from sidecar.wire.framing import Frame, FrameError, FrameReader, encode, padded
@@ -53,7 +56,7 @@ def read_tables(text: str) -> dict[str, list[Row]]:
     return found
 
 
-REPEATED = {"id"}  # the violations: fatal ones, then answered ones
+REPEATED = {"id"}  # the violations: fatal ones, answered ones, and those that end a stream
 
 
 TABLES = read_tables(TEXT)
@@ -79,6 +82,16 @@ def names(table: str) -> list[str]:
 REGISTERED = app.methods(app.Options())
 
 
+def of_runtime(name: str) -> Any:
+    """The constant of this name, wherever in `sidecar.runtime` it is."""
+    modules = [import_module(f"sidecar.runtime.{path.stem}") for path in (PACKAGE / "runtime").glob("*.py")]
+    (value,) = {vars(module)[name] for module in modules if name in vars(module)}
+    return value
+
+
+SHUTDOWN = of_runtime("SHUTDOWN")
+
+
 def result_type(name: str) -> type[msgspec.Struct]:
     handler: Any = REGISTERED[name].handler
     result: type[msgspec.Struct] = get_type_hints(handler)["return"]
@@ -89,6 +102,10 @@ def json_fields(struct: type[msgspec.Struct]) -> list[str]:
     return list(struct.__struct_encode_fields__)
 
 
+SAME_RESULT = {"streams/resume": "streams/open"}
+"""Methods whose result has no table: it is that of another."""
+
+
 def spoken() -> set[str]:
     """The structs of all methods that have fields, with their tables' names."""
     tables = {f"`{name}` parameter" for name, method in REGISTERED.items() if json_fields(method.params)}
@@ -97,11 +114,16 @@ def spoken() -> set[str]:
 
 STRUCTS: dict[str, type[msgspec.Struct]] = {
     **{f"`{name}` parameter": method.params for name, method in REGISTERED.items()},
-    **{f"`{name}` result": result_type(name) for name in REGISTERED},
+    **{f"`{name}` result": result_type(name) for name in REGISTERED if name not in SAME_RESULT},
+    "`describe.columns`": describe.ColumnDescription,
+    "`describe.methods`": describe.MethodDescription,
+    "`describe.services`": describe.ServiceDescription,
     "`initialize.host`": HostInfo,
     "`initialize.limits`": HostLimits,
+    "`initialize.token_keys`": TokenKey,
     "`load.columns`": sessions.Column,
     "`sessions/list.sessions`": sessions.SessionInfo,
+    "`streams/list.streams`": StreamInfo,
     "`tables/rows.sort`": ordering.Sort,
     "`tables/rows.filter`": filters.Filter,
     "`tables/stats.columns`": stats.ColumnStats,
@@ -132,7 +154,7 @@ def test_the_version_is_that_of_the_file() -> None:
 
 
 def test_hello_announces_the_methods_that_there_are() -> None:
-    assert sorted(METHODS) == sorted({*REGISTERED, server.SHUTDOWN})
+    assert sorted(METHODS) == sorted({*REGISTERED, SHUTDOWN})
 
 
 def test_each_method_has_a_section_and_no_other_has() -> None:
@@ -140,13 +162,22 @@ def test_each_method_has_a_section_and_no_other_has() -> None:
 
 
 def test_no_method_is_named_that_is_not_there() -> None:
-    assert set(re.findall(r"`([a-z]+/[a-z]+)`", TEXT)) <= set(METHODS)
+    assert set(re.findall(r"`([a-z]+/[a-z]+)`", TEXT)) <= {*METHODS, *names("stream notification")}
 
 
-def test_the_digest_is_made_as_said() -> None:
-    joined = "\n".join([PROTOCOL_VERSION, *sorted(METHODS)])
+def test_a_result_without_a_table_is_that_of_another_method() -> None:
+    sections = re.findall(r"^#### `(.*)`\n((?:(?!#).*\n)*)", TEXT, re.MULTILINE)
+    said = {name: same for name, text in sections for same in re.findall(r"The result is that of `(.*?)`", text)}
+    assert said == SAME_RESULT
+    assert {name: result_type(name) for name in said} == {name: result_type(same) for name, same in said.items()}
+
+
+@pytest.mark.parametrize("services", ["", '[{"doc":"","methods":[],"name":"x"}]'], ids=["without", "with services"])
+def test_the_digest_is_made_as_said(services: str) -> None:
+    joined = "\n".join([PROTOCOL_VERSION, *sorted(METHODS), services])
     assert "first 16 hex digits of SHA-256" in TEXT
-    assert methods_digest() == sha256(joined.encode()).hexdigest()[:16]
+    assert "Without services the\nlast line is empty" in TEXT
+    assert methods_digest(services) == sha256(joined.encode()).hexdigest()[:16]
 
 
 @pytest.mark.parametrize("table", sorted(STRUCTS))
@@ -212,10 +243,19 @@ def test_progress_has_the_fields_of_the_document() -> None:
     sent: list[Any] = []
     times = iter([0.0, call_context.PROGRESS_DELAY_S])
     call = Conversation().receive(Request(1, "load")).call  # type: ignore[union-attr]
-    CallContext(call, lambda _: None, sent.append, lambda: next(times)).progress(1, None, "rows")
+    around = Surroundings(lambda _: None, sent.append, lambda: next(times), None)  # type: ignore[arg-type]
+    CallContext(call, around).progress(1, None, "rows")
     assert [(notification.method, list(notification.params)) for notification in sent] == [
         ("$/progress", names("`$/progress`"))
     ]
+
+
+def test_a_log_of_a_service_has_the_fields_of_the_document() -> None:
+    sent: list[Any] = []
+    call = Conversation().receive(Request(1, "services/call")).call  # type: ignore[union-attr]
+    around = Surroundings(lambda _: None, sent.append, lambda: 0.0, None)  # type: ignore[arg-type]
+    CallContext(call, around).log("info", "hi", {"x": 1})
+    assert [(notification.method, list(notification.params)) for notification in sent] == [("$/log", names("`$/log`"))]
 
 
 def test_units_of_progress_are_listed() -> None:
@@ -254,9 +294,16 @@ def test_a_real_process_ends_a_bad_line_as_the_document_says() -> None:
 
 
 def test_every_notification_has_a_table() -> None:
-    sent = {call.args[0].value for call in calls("Notification") if isinstance(call.args[0], ast.Constant)}
+    sent = {
+        call.args[0].value
+        for name in ("Notification", "encode_notification", "send")
+        for call in calls(name)
+        if call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)
+    }
     tables = {name.strip("`") for name in TABLES if name in ("`hello`", "`log`") or "`protocol" in name or "$/" in name}
-    assert tables == {*sent, "hello", CANCEL}
+    of_streams = {code(row["stream notification"]): row["sent by"] for row in TABLES["stream notification"]}
+    assert tables | {name for name, by in of_streams.items() if by != "host"} == {*sent, "hello", CANCEL}
+    assert {name for name, by in of_streams.items() if by != "sidecar"} == set(streams._PARAMS)
 
 
 def test_the_parameter_of_a_cancel_is_the_id() -> None:
@@ -294,6 +341,8 @@ def raised_fields() -> dict[str, set[str]]:
 
 SPREAD_FIELDS = {
     "too_large": set(Limits._fields),  # **limits._asdict()
+    "invalid_output": {"column", "expected", "got"},  # schemas.conform(batch, schema, kind)
+    "invalid_input": {"column", "expected", "got"},
     "internal_error": {"traceback"},  # **data, with debug
     "unsupported_protocol": {"host_version", "sidecar_version"},  # **versions
     "unsortable_column": {"column", "dtype"},  # _check_ordered(field, kind)
@@ -335,7 +384,7 @@ def test_reasons_to_stop_name_exit_codes_that_there_are() -> None:
 
 
 def serve_options() -> list[argparse.Action]:
-    (commands,) = (action for action in cli._parser()._actions if isinstance(action, argparse._SubParsersAction))
+    (commands,) = (action for action in cli._parser(None)._actions if isinstance(action, argparse._SubParsersAction))
     return [action for action in commands.choices["serve"]._actions if action.dest != "help"]
 
 
@@ -349,7 +398,7 @@ def names_of_options() -> list[str]:
 
 def test_options_stand_with_their_defaults() -> None:
     documented = {code(row["option of `serve`"]): row["default"].strip("`") for row in TABLES["option of `serve`"]}
-    said = {action.option_strings[0]: action.default for action in serve_options() if action.default is not None}
+    said = {action.option_strings[0]: str(action.default) for action in serve_options() if action.default}
     assert {option: documented[option] for option in said} == said
 
 
@@ -359,16 +408,31 @@ LIMITS: dict[str, float | None] = {
     "memory_limit_bytes": app.Options().memory_limit_bytes,
     "ALIGNMENT": framing.ALIGNMENT,
     "QUOTED_BYTES": framing.QUOTED_BYTES,
-    "MAX_QUEUED_BYTES": server.MAX_QUEUED_BYTES,
-    "RESERVE_BYTES": server.RESERVE_BYTES,
-    "MAX_THREADS": lanes.MAX_THREADS,
-    "PROGRESS_DELAY_S": call_context.PROGRESS_DELAY_S,
-    "PROGRESS_INTERVAL_S": call_context.PROGRESS_INTERVAL_S,
+    "MAX_QUEUED_BYTES": of_runtime("MAX_QUEUED_BYTES"),
+    "RESERVE_BYTES": of_runtime("RESERVE_BYTES"),
+    "MAX_THREADS": of_runtime("MAX_THREADS"),
+    "PROGRESS_DELAY_S": of_runtime("PROGRESS_DELAY_S"),
+    "PROGRESS_INTERVAL_S": of_runtime("PROGRESS_INTERVAL_S"),
     "GRACE_S": stopping.GRACE_S,
     "FLUSH_S": stopping.FLUSH_S,
     "DEADLINE_S": stopping.DEADLINE_S,
     "MAX_ROWS": ordering.MAX_ROWS,
     "MAX_SAFE_INTEGER": json_rows.MAX_SAFE_INTEGER,
+    "CREDIT_BYTES": CREDIT_BYTES,
+    "INPUT_CREDIT_BYTES": INPUT_CREDIT_BYTES,
+    "MAX_OUTBOX_BYTES": of_runtime("MAX_OUTBOX_BYTES"),
+    "FRAME_BYTES": of_runtime("FRAME_BYTES"),
+    "SLICE_S": of_runtime("SLICE_S"),
+    "MAX_STREAMS": app.Options().max_streams,
+    "MAX_STREAM_ID": MAX_STREAM_ID,
+    "REMEMBERED_STREAMS": of_runtime("REMEMBERED_STREAMS"),
+    "IDLE_S": app.Options().stream_idle_s,
+    "CLOSE_S": of_runtime("CLOSE_S"),
+    "MAX_TOKEN_BYTES": tokens.MAX_TOKEN_BYTES,
+    "MIN_KEY_BYTES": tokens.MIN_KEY_BYTES,
+    "MAX_KEY_ID_BYTES": tokens.MAX_KEY_ID_BYTES,
+    "TTL_S": handlers.TTL_S,
+    "YEAR_S": handlers.YEAR_S,
 }
 
 
@@ -377,6 +441,11 @@ def test_every_limit_stands_with_its_value() -> None:
         return None if text == "none" else float(text.replace(" ", ""))
 
     assert {code(row["limit"]): number(row["value"]) for row in TABLES["limit"]} == LIMITS
+
+
+def test_what_the_options_say_and_what_the_runtime_would_do_alone_is_the_same() -> None:
+    options = app.Options()
+    assert (options.max_streams, options.stream_idle_s) == (streams.MAX_STREAMS, streams.IDLE_S)
 
 
 def test_limits_name_options_that_there_are() -> None:
@@ -459,7 +528,7 @@ def with_payload(message: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("example", [e for e in examples() if "method" in e], ids=lambda e: str(e["method"]))
 def test_requests_of_examples_fit_their_method(example: dict[str, Any]) -> None:
     example = with_payload(example)
-    if example["method"] != server.SHUTDOWN:
+    if example["method"] != SHUTDOWN:
         convert(example.get("params", {}), REGISTERED[example["method"]].params)
 
 
@@ -468,7 +537,7 @@ def test_each_method_has_an_example_and_each_example_an_answer() -> None:
     assert sorted(methods.values()) == sorted(METHODS)
     for answer in (example for example in examples() if "result" in example):
         name = methods.pop(answer["id"])
-        fields = [] if name == server.SHUTDOWN else json_fields(result_type(name))
+        fields = [] if name == SHUTDOWN else json_fields(result_type(name))
         assert list(with_payload(answer)["result"] or {}) == fields, name
     assert not methods
 
@@ -539,33 +608,25 @@ def violation(id: str) -> Row:
     return row
 
 
-def judged(data: bytes) -> tuple[Any, ErrorObject]:
-    """What the sidecar answers to a request 1 that is open, to a first request 2 and then to these bytes."""
+def judged(data: bytes) -> tuple[Any, dict[str, Any]]:
+    """Id and error that the sidecar answers to a request that is open and then to these bytes."""
     conversation = Conversation()
     conversation.receive(Request("open", "ping"))
     try:
-        message = parse(one_frame(data))
-        event = conversation.receive(message)
+        event = conversation.receive(parse(one_frame(data)))
         if isinstance(event, Answer):
             failure: Any = event.response
-            return failure.id, failure.error
-        return message.id, resolved(message)  # type: ignore[union-attr]
+            return failure.id, msgspec.to_builtins(failure.error)
     except BadMessage as bad:
-        return bad.failure.id, bad.failure.error
+        return bad.failure.id, msgspec.to_builtins(bad.failure.error)
+    return served(data)
 
 
-def resolved(request: Any) -> ErrorObject:
-    """What the server answers before it runs a handler."""
-    asked: Callable[[Any], Any] = server.Server._resolve.__get__(Resolver())
-    with pytest.raises(SidecarError) as caught:
-        asked(request)
-    return caught.value.to_object()
-
-
-class Resolver:
-    """The part of the server that `_resolve` looks at."""
-
-    _methods = REGISTERED
+def served(data: bytes) -> tuple[Any, dict[str, Any]]:
+    """What the process answers where the conversation finds no fault."""
+    headers = [frame.header for frame in read_frames(talk(data).stdout)]
+    (answer,) = (header for header in headers if "error" in header)
+    return answer["id"], answer["error"]
 
 
 HEAD = '{"jsonrpc":"2.0",'
@@ -596,6 +657,19 @@ ANSWERED: dict[str, list[str]] = {
     "V22": [HEAD + '"id":1,"method":"initialize","params":{"protocol_version":"1.0.0"}}'],
     "V23": [HEAD + f'"id":1,"method":"{name}"}}' for name in ("nope", "hello", "$/cancelRequest")],
     "V24": [HEAD + '"id":1,"method":"ping","params":{"y":1}}', HEAD + '"id":1,"method":"sessions/close"}'],
+    "V25": [
+        HEAD + '"method":"streams/data","params":{"stream":"s","batches":"x"}}',
+        HEAD + '"method":"streams/credit","params":{"stream":"s","bytes":-1}}',
+        HEAD + '"method":"streams/close"}',
+        HEAD + '"method":"streams/cancel","params":{"stream":""}}',
+    ],
+    "V26": [
+        HEAD + '"method":"streams/data","params":{"stream":"s"},'
+        '"payload":[{"path":["params","batches"],"type":"arrow","size":0}]}',
+        HEAD + '"method":"streams/credit","params":{"stream":"s","bytes":1}}',
+        HEAD + '"method":"streams/close","params":{"stream":"s"}}',
+        HEAD + '"method":"streams/cancel","params":{"stream":"s"}}',
+    ],
 }
 
 
@@ -607,14 +681,18 @@ def test_an_answered_violation_has_the_kind_and_the_id_of_the_document(id: str, 
     answered_id, error = judged(frame_bytes(header))
     sent_id = json.loads(header).get("id")
     of_message = sent_id if isinstance(sent_id, int | str) and not isinstance(sent_id, bool) else None
-    assert error.data["kind"] == code(row["kind"])
+    assert error["data"]["kind"] == code(row["kind"])
     assert answered_id == (None if row["id of the answer"] == "null" else of_message)
+
+
+ENDING = [f"V{number}" for number in range(27, 33)]
+"""Tried in `test_document_streams.py`."""
 
 
 def test_violations_are_numbered_and_each_is_tried() -> None:
     listed = [row["id"] for row in TABLES["id"]]
     assert listed == [f"V{number}" for number in range(1, len(listed) + 1)]
-    assert listed == [*FATAL, *ANSWERED]
+    assert listed == [*FATAL, *ANSWERED, *ENDING]
 
 
 @pytest.mark.parametrize(

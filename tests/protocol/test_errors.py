@@ -62,9 +62,10 @@ def test_a_cancelled_call_has_its_own_code() -> None:
     assert Cancelled().to_object() == ErrorObject(-32800, "the request was cancelled", {"kind": "cancelled"})
 
 
-def test_a_kind_without_a_code_cannot_be_sent() -> None:
-    with pytest.raises(KeyError):
-        SidecarError("no_such_kind", "x").to_object()
+def test_a_kind_of_a_services_own_is_a_request_that_failed() -> None:
+    assert SidecarError("out_of_paper", "x", tray=2).to_object() == ErrorObject(
+        REQUEST_FAILED, "x", {"kind": "out_of_paper", "tray": 2}
+    )
 
 
 def test_an_error_shows_itself() -> None:

@@ -27,8 +27,9 @@ def frame_in(wire: bytes) -> Frame:
     return frame
 
 
-def test_what_hello_says() -> None:
-    assert parse(frame_in(hello_frame(Limits(1024, 2048), 4096, None))) == Notification(
+@pytest.mark.parametrize("digest", [None, methods_digest()], ids=["not known yet", "known"])
+def test_what_hello_says(digest: str | None) -> None:
+    assert parse(frame_in(hello_frame(Limits(1024, 2048), 4096, None, digest))) == Notification(
         "hello",
         {
             "protocol_version": PROTOCOL_VERSION,
@@ -45,7 +46,7 @@ def test_what_hello_says() -> None:
                 "max_pending_bytes": 4096,
                 "memory_limit_bytes": None,
             },
-            "methods_digest": methods_digest(),
+            "methods_digest": digest,
         },
     )
 
@@ -86,12 +87,12 @@ def test_hello_needs_the_standard_library_alone() -> None:
 
 
 def test_the_digest_tells_method_sets_and_versions_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    digests = [methods_digest()]
+    digests = [methods_digest(), methods_digest("a service")]
     monkeypatch.setattr("sidecar.protocol.hello.METHODS", (*METHODS, "tables/more"))
     digests.append(methods_digest())
     monkeypatch.setattr("sidecar.protocol.hello.PROTOCOL_VERSION", "1.99.0")
     digests.append(methods_digest())
-    assert len(set(digests)) == 3
+    assert len(set(digests)) == 4
     assert all(len(digest) == 16 and int(digest, 16) >= 0 for digest in digests)
 
 

@@ -78,7 +78,7 @@ def test_initialize_takes_little_and_ignores_what_it_does_not_know() -> None:
     params = convert(
         {"protocol_version": "1.0.0", "features": ["x"], "host": {"name": "app", "os": "x"}}, InitializeParams
     )
-    assert params == InitializeParams("1.0.0", HostInfo("app"), HostLimits(), None, False)
+    assert params == InitializeParams("1.0.0", HostInfo("app"), HostLimits(), None, None, False)
 
 
 # -- versions ----------------------------------------------------------------------------------------------------
@@ -129,15 +129,15 @@ def test_what_is_no_version_is_said(version: str) -> None:
 
 LANES = {
     "none": ({"path": "x"}, None),
-    "session": ({"session": "s"}, "s"),
-    "store": ({"store": "s"}, "s"),
-    "comm": ({"comm": "c"}, "c"),
-    "stream": ({"stream": "t"}, "t"),
-    "session before the others": ({"stream": "t", "comm": "c", "store": "o", "session": "s"}, "s"),
-    "a session that is no text": ({"session": 1, "stream": "t"}, "t"),
+    "session": ({"session": "s"}, "session s"),
+    "store": ({"store": "s"}, "session s"),
+    "comm": ({"comm": "c"}, "comm c"),
+    "stream": ({"stream": "t"}, "stream t"),
+    "session before the others": ({"stream": "t", "comm": "c", "store": "o", "session": "s"}, "session s"),
+    "a session that is no text": ({"session": 1, "stream": "t"}, "stream t"),
     "a list": ({"session": ["s"]}, None),
     "null": ({"session": None}, None),
-    "an empty name": ({"session": ""}, ""),
+    "an empty name": ({"session": ""}, "session "),
     "a payload": ({"session": Payload("bytes", b"s")}, None),
     "deeper ones do not count": ({"data": {"session": "s"}}, None),
 }

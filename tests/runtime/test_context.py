@@ -9,7 +9,10 @@ import pytest
 from sidecar.protocol.conversation import Call, Conversation
 from sidecar.protocol.errors import Cancelled
 from sidecar.protocol.messages import Notification, Request
-from sidecar.runtime.context import PROGRESS_DELAY_S, PROGRESS_INTERVAL_S, CallContext
+from sidecar.runtime.context import PROGRESS_DELAY_S, PROGRESS_INTERVAL_S, CallContext, Surroundings
+
+NO_STREAMS: Any = None
+"""Streams are tested with the real ones, in tests/streams."""
 
 
 class Bench:
@@ -23,7 +26,8 @@ class Bench:
         assert event is not None
         self.call: Call = event[0]  # type: ignore[assignment]
         self.conversation.start(self.call)
-        self.context = CallContext(self.call, self.conversation.commit, self.sent.append, lambda: self.now)
+        around = Surroundings(self.conversation.commit, self.sent.append, lambda: self.now, NO_STREAMS)
+        self.context = CallContext(self.call, around)
 
     def progress_at(self, elapsed_s: float) -> int:
         """Report progress at a time since the start; returns how many reports were sent so far."""
@@ -89,3 +93,19 @@ def test_a_committed_call_is_not_cancelled(bench: Bench) -> None:
     bench.cancel()
     bench.context.check()
     assert bench.progress_at(1) == 1
+
+
+def test_a_log_is_sent_at_once(bench: Bench) -> None:
+    bench.context.log("info", "half \udcff done", {"rows": 3})
+    params = {"id": 7, "level": "info", "message": "half \\udcff done", "extra": {"rows": 3}}
+    assert bench.sent == [Notification("$/log", params)]
+
+
+def test_what_is_left_after_the_answer(bench: Bench) -> None:
+    """Handlers leave what they hold to the server, which lets go of it once the answer is sent."""
+    left: list[str] = []
+    bench.context.after.callback(left.append, "first")
+    bench.context.after.callback(left.append, "second")
+    assert left == []
+    bench.context.after.close()
+    assert left == ["second", "first"]

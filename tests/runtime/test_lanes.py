@@ -7,6 +7,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from threading import Event, Semaphore, current_thread
+from threading import enumerate as all_threads
 from typing import Any
 
 import pytest
@@ -186,3 +187,20 @@ def test_a_task_that_ran_is_forgotten() -> None:
     tally.wait(1)
     gc.collect()
     assert forgotten() is None
+
+
+def test_close_ends_the_threads(gates: Gates) -> None:
+    """Each when its task has ended; the system gets its threads back."""
+    before = set(all_threads())
+    lanes, tally, gate = Lanes(max_threads=4, name="mine"), Tally(), gates()
+    for number in range(3):
+        lanes.submit(None, tally.noting(number))
+    tally.wait(3)
+    lanes.submit(None, gate)
+    assert gate.started.wait(DEADLINE_S)
+    assert gate.thread.startswith("mine-")
+    lanes.close()
+    gate.opened.set()
+    for thread in set(all_threads()) - before:
+        thread.join(DEADLINE_S)
+        assert not thread.is_alive()

@@ -44,7 +44,7 @@ def test_the_limit_of_headers_counts_what_the_prefix_says() -> None:
 
 
 def test_an_error_that_has_no_form_becomes_one_that_has() -> None:
-    parts = encode_response(Failure("id", ErrorObject(1, "message", {"kind": "mine", "culprit": object()})))
+    parts = encode_response(Failure("id", ErrorObject(1, "message", {"kind": "mine", "culprit": object()})), Limits())
     answer = header(parts)
     assert answer["id"] == "id"
     assert answer["error"]["data"] == {"kind": "internal_error"}

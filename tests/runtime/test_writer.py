@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from threading import Event, Semaphore, Thread
+from threading import Event, Semaphore, Thread, current_thread
 from typing import Any
 
 import pytest
 
 from sidecar.runtime import platform
-from sidecar.runtime.writer import NO_BOUND, OutputBroken, Writer
+from sidecar.runtime.writer import NO_BOUND, Writer
 
 DEADLINE_S = 20.0
 PIPE_BYTES = 4096
@@ -47,8 +47,7 @@ class Bench:
 
         def run() -> None:
             begun.set()
-            with suppress(OutputBroken):
-                self.writer.put(*arguments)
+            self.writer.put(*arguments)
             done.set()
 
         Thread(target=run, daemon=True).start()
@@ -164,12 +163,10 @@ def test_lifting_the_reserve_lets_go_who_waits_for_it(bench: Make) -> None:
 def test_a_reader_that_hung_up(bench: Make, size: int) -> None:
     one = bench()
     one.hang_up()
-    with suppress(OutputBroken):
-        one.writer.put([bytes(size)])
+    one.writer.put([bytes(size)])
     assert one.broke.acquire(timeout=DEADLINE_S)
-    with pytest.raises(OutputBroken):
-        one.writer.put([b"x" * 50_000])
-    assert one.writer.flush(DEADLINE_S)
+    assert not one.writer.put([b"x" * 50_000])
+    assert not one.writer.flush(DEADLINE_S)
 
 
 def test_a_reader_that_hangs_up_frees_who_waits(bench: Make) -> None:
@@ -205,3 +202,152 @@ def test_what_was_written_is_forgotten(bench: Make) -> None:
     one.read(50_000)
     assert one.writer.flush(DEADLINE_S)
     data.append(0)  # raises BufferError while a view of it is held
+
+
+# -- sources -----------------------------------------------------------------------------------------------------
+
+
+class Frames:
+    """A source with these frames; notes on which threads it is asked, and how many of its frames are written."""
+
+    def __init__(self, *frames: bytes) -> None:
+        self.left = deque(frames)
+        self.asked: list[str] = []
+        self.written = Semaphore(0)
+
+    def take(self) -> tuple[list[Any], bool]:
+        self.asked.append(current_thread().name)
+        return [self.left.popleft()] if self.left else [], bool(self.left)
+
+    def sent(self) -> None:
+        self.written.release()
+
+    def wait(self, count: int) -> None:
+        """Wait until so many more are written."""
+        for _ in range(count):
+            assert self.written.acquire(timeout=DEADLINE_S)
+
+    def is_written(self) -> bool:
+        """Whether one more is, by now."""
+        return self.written.acquire(blocking=False)
+
+
+def test_a_source_is_asked_until_it_has_no_more(bench: Make) -> None:
+    one, source = bench(), Frames(*[pattern(size, size) for size in range(1, 3000, 300)])
+    expected = b"".join(source.left)
+    one.writer.offer(source, False)
+    assert one.read(len(expected)) == expected
+    source.wait(10)
+    assert set(source.asked) == {"writer"}
+    assert one.writer.flush(DEADLINE_S)
+
+
+def test_sources_and_what_is_put_take_turns(bench: Make) -> None:
+    """Frame by frame, in order of arrival; a source that has more goes behind what came meanwhile."""
+    one, many, few = bench(), Frames(*[b"M%d" % number for number in range(5)]), Frames(b"F0", b"F1")
+    one.writer.put([pattern(20_000)])
+    one.writer.offer(many, False)
+    one.writer.put([b"P0"])
+    one.writer.offer(few, True)
+    one.writer.put([b"P1"])
+    assert one.read(20_000) == pattern(20_000)
+    assert one.read(18) == b"M0P0F0P1M1F1M2M3M4"
+    assert one.writer.flush(DEADLINE_S)
+
+
+def test_none_of_many_sources_is_held_up(bench: Make) -> None:
+    one = bench()
+    sources = [Frames(*[bytes([number]) * 100 for _ in range(100)]) for number in range(64)]
+    one.writer.put([pattern(20_000)])
+    for source in sources:
+        one.writer.offer(source, False)
+    assert one.read(20_000) == pattern(20_000)
+    data = one.read(64 * 100 * 100)
+    turns = [data[at : at + 6400 : 100] for at in range(0, len(data), 6400)]
+    assert turns == [bytes(range(64))] * 100
+
+
+def test_at_once_is_on_the_thread_of_the_caller(bench: Make) -> None:
+    one, source = bench(), Frames(b"now")
+    one.writer.offer(source, True)
+    assert source.is_written()
+    assert source.asked == [current_thread().name]
+    assert one.read(3) == b"now"
+
+
+def test_at_once_is_the_first_frame_alone(bench: Make) -> None:
+    one, source = bench(), Frames(b"now", b"later")
+    one.writer.offer(source, True)
+    assert one.read(8) == b"nowlater"
+    source.wait(2)
+    assert source.asked == [current_thread().name, "writer"]
+
+
+@pytest.mark.parametrize("before", ["put", "offered"])
+def test_not_at_once_where_something_waits(bench: Make, before: str) -> None:
+    """What was there before comes before, and the caller does not wait for it."""
+    one, source = bench(), Frames(b"now")
+    if before == "put":
+        one.writer.put([pattern(20_000)])
+    else:
+        one.writer.offer(Frames(pattern(20_000)), False)
+    one.writer.offer(source, True)
+    assert not source.asked
+    assert one.read(20_003) == pattern(20_000) + b"now"
+    source.wait(1)
+
+
+def test_not_at_once_where_the_pipe_has_no_room(bench: Make) -> None:
+    """The caller does not wait; it is written when it is read."""
+    one, source = bench(), Frames(pattern(20_000))
+    one.writer.offer(source, True)
+    assert one.read(1000) == pattern(20_000)[:1000]
+    assert not source.is_written()
+    assert one.read(19_000) == pattern(20_000)[1000:]
+    source.wait(1)
+
+
+def test_a_source_that_has_nothing_after_all(bench: Make) -> None:
+    one, source = bench(), Frames()
+    one.writer.offer(source, True)
+    one.writer.offer(source, False)
+    one.writer.put([b"next"])
+    assert one.read(4) == b"next"
+    source.wait(2)
+    assert len(source.asked) == 2
+    assert one.writer.flush(DEADLINE_S)
+
+
+def test_flush_waits_for_sources(bench: Make) -> None:
+    one, source = bench(), Frames(pattern(20_000), b"last")
+    one.writer.offer(source, False)
+    assert not one.writer.flush(0)
+    one.read(20_004)
+    assert one.writer.flush(DEADLINE_S)
+
+
+def test_sources_of_a_reader_that_hangs_up(bench: Make) -> None:
+    """They are forgotten, and those that come later are not asked."""
+    one, waiting, late = bench(), Frames(b"x"), Frames(b"x")
+    one.writer.put([pattern(20_000)])
+    one.writer.offer(waiting, False)
+    one.hang_up()
+    assert one.broke.acquire(timeout=DEADLINE_S)
+    for at_once in (False, True):
+        one.writer.offer(late, at_once)
+    assert not waiting.asked
+    assert not late.asked
+    assert not one.writer.flush(DEADLINE_S)
+
+
+def test_nothing_is_written_after_close(bench: Make) -> None:
+    one, source = bench(), Frames(b"x")
+    one.writer.put([b"before"])
+    one.writer.close()
+    one.writer.offer(source, True)
+    assert not one.writer.put([b"after"])
+    assert not source.asked
+    os.close(one.write_fd)
+    assert one.read(6) == b"before"
+    assert os.read(one.read_fd, 1) == b""
+    assert not one.broke.acquire(blocking=False)

@@ -12,6 +12,7 @@ import pytest
 from sidecar.app import Options, methods
 from sidecar.protocol.errors import Cancelled, SidecarError
 from sidecar.protocol.methods import convert
+from sidecar.protocol.streams import Paused, StreamInfo, Turns
 from sidecar.wire.payload import Payload
 
 
@@ -26,6 +27,9 @@ class RecordingContext:
         self.looks = 0
         self.commits = 0
         self.progress_calls: list[tuple[int, int | None, str]] = []
+        self.logs: list[tuple[str, str, dict[str, Any]]] = []
+        self.id: int | str = 1
+        self.deadline: float | None = None
 
     @property
     def cancelled(self) -> bool:
@@ -43,6 +47,18 @@ class RecordingContext:
     def progress(self, done: int, total: int | None, unit: str, message: str = "") -> None:
         self.check()
         self.progress_calls.append((done, total, unit))
+
+    def log(self, level: str, message: str, extra: dict[str, Any]) -> None:
+        self.logs.append((level, message, extra))
+
+    def open_stream(self, id: str, turns: Turns, credit_bytes: int, outputs: int = 0, inputs: int = 0) -> None:
+        raise AssertionError("streams are tested with the real server")
+
+    def pause(self, stream: str) -> Paused:
+        raise AssertionError("streams are tested with the real server")
+
+    def streams(self) -> list[StreamInfo]:
+        return []
 
 
 class Caller:

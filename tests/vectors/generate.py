@@ -33,6 +33,61 @@ PARQUET = bytes.fromhex("""
     9201002820706172717565742d6370702d6172726f772076657273696f6e2032362e302e31192c1c00001c000000c100000050415231
 """)
 
+# Messages of two IPC streams, without end markers. The first has level: dictionary<int8, utf8> and value: float64 not
+# null: ("low", 0.5), ("high", 1.5), ("low", -2) behind the dictionary; ("high", 1), (null, infinity) with the metadata
+# {"source": "höher", "n": "2"}; and ("none", 0) behind a dictionary that takes the place of the one before. The second
+# has value: float64: the rows 1 and 2 with the metadata {"row": "1"}, and a batch without rows.
+LEVEL_SCHEMA = bytes.fromhex("""
+    ffffffffd80000001000000000000a000c000600050008000a000000000104000400000074ffffff04000000020000005800000014000000
+    100014000800000007000c00000010001000000000000003100000001c00000004000000000000000500000076616c756500060008000600
+    0600000000000200100018000800060007000c00100014001000000000000105140000004400000020000000040000000000000005000000
+    6c6576656c0000000800080000000400080000000c00000008000c0008000700080000000000000108000000040004000400000000000000
+""")
+LEVEL_FIRST = bytes.fromhex("""
+    ffffffffa800000014000000000000000c0014000600050008000c000c0000000002040014000000180000000000000008000a0000000400
+    080000001000000000000a0018000c00040008000a0000004c00000010000000020000000000000000000000030000000000000000000000
+    000000000000000000000000000000000c000000000000001000000000000000070000000000000000000000010000000200000000000000
+    0000000000000000000000000300000007000000000000006c6f776869676800ffffffffb800000014000000000000000c00160006000500
+    08000c000c0000000003040018000000200000000000000000000a0018000c00040008000a0000005c000000100000000300000000000000
+    0000000004000000000000000000000000000000000000000000000000000000030000000000000008000000000000000000000000000000
+    0800000000000000180000000000000000000000020000000300000000000000000000000000000003000000000000000000000000000000
+    0001000000000000000000000000e03f000000000000f83f00000000000000c0
+""")
+LEVEL_SECOND = bytes.fromhex("""
+    ffffffff18010000180000000000000000000e001c0006000500080010000c000e0000000003040074000000100000002000000000000000
+    00000000020000002c00000004000000e4ffffff10000000040000000100000032000000010000006e00000008000c000400080008000000
+    14000000040000000600000068c3b6686572000006000000736f75726365000000000a0018000c00040008000a0000005c00000010000000
+    0200000000000000000000000400000000000000000000000100000000000000080000000000000002000000000000001000000000000000
+    0000000000000000100000000000000010000000000000000000000002000000020000000000000001000000000000000200000000000000
+    000000000000000001000000000000000100000000000000000000000000f03f000000000000f07f
+""")
+LEVEL_THIRD = bytes.fromhex("""
+    ffffffffa800000014000000000000000c0014000600050008000c000c0000000002040014000000100000000000000008000a0000000400
+    080000001000000000000a0018000c00040008000a0000004c00000010000000010000000000000000000000030000000000000000000000
+    0000000000000000000000000000000008000000000000000800000000000000040000000000000000000000010000000100000000000000
+    000000000000000000000000040000006e6f6e6500000000ffffffffb800000014000000000000000c0016000600050008000c000c000000
+    0003040018000000100000000000000000000a0018000c00040008000a0000005c0000001000000001000000000000000000000004000000
+    0000000000000000000000000000000000000000000000000100000000000000080000000000000000000000000000000800000000000000
+    0800000000000000000000000200000001000000000000000000000000000000010000000000000000000000000000000000000000000000
+    0000000000000000
+""")
+VALUE_SCHEMA = bytes.fromhex("""
+    ffffffff780000001000000000000a000c000600050008000a000000000104000c0000000800080000000400080000000400000001000000
+    14000000100014000800060007000c00000010001000000000000103100000001c00000004000000000000000500000076616c7565000600
+    08000600060000000000020000000000
+""")
+VALUE_TWO = bytes.fromhex("""
+    ffffffffc0000000180000000000000000000e001c0006000500080010000c000e000000000304004c000000100000001000000000000000
+    00000000010000000c00000008000c0004000800080000001000000004000000010000003100000003000000726f770000000a0018000c00
+    040008000a0000003c0000001000000002000000000000000000000002000000000000000000000000000000000000000000000000000000
+    1000000000000000000000000100000002000000000000000000000000000000000000000000f03f0000000000000040
+""")
+VALUE_NONE = bytes.fromhex("""
+    ffffffff700000001000000000000a000e000600050008000a000000000304001000000000000a000c000000040008000a00000030000000
+    0400000002000000000000000000000000000000000000000000000000000000000000000000000000000000010000000000000000000000
+    0000000000000000
+""")
+
 
 def request(id: int | str, method: str, params: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
@@ -101,14 +156,14 @@ MESSAGES = {
             notification(
                 "hello",
                 {
-                    "protocol_version": "1.0.0",
+                    "protocol_version": "1.1.0",
                     "product": "arrow-sidecar",
                     "version": "0.1.0",
                     "build_id": "source",
                     "pid": 4242,
                     "python": "3.11.7",
                     "platform": "linux",
-                    "features": ["cancel", "lazy", "progress"],
+                    "features": ["cancel", "lazy", "progress", "streams"],
                     "limits": {
                         "max_header_bytes": 16777216,
                         "max_payload_bytes": 2147483648,
@@ -127,17 +182,32 @@ MESSAGES = {
                 "init",
                 "initialize",
                 {
-                    "protocol_version": "1.0.0",
+                    "protocol_version": "1.1.0",
                     "host": {"name": "example", "version": "2.3.4"},
                     "limits": {"max_header_bytes": 1048576, "max_payload_bytes": 268435456},
                     "allow_paths": ["/data"],
+                    "token_keys": [
+                        {"id": "2026-02", "key": None},
+                        {"id": "2026-01", "key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
+                    ],
                 },
-            )
+            ),
+            payload(["params", "token_keys", 0, "key"], "bytes", bytes(range(32, 64))),
         ),
     ),
     "initialize-result": from_sidecar(
         "what is in force from here on",
-        frame(result("init", {"protocol_version": "1.0.0", "version": "0.1.0", "allow_paths": [["/data"]]})),
+        frame(
+            result(
+                "init",
+                {
+                    "protocol_version": "1.1.0",
+                    "version": "0.1.0",
+                    "allow_paths": [["/data"]],
+                    "methods_digest": "0123456789abcdef",
+                },
+            )
+        ),
     ),
     "initialize-error": from_sidecar(
         "a major version that is not spoken",
@@ -145,10 +215,10 @@ MESSAGES = {
             failure(
                 "init",
                 -32600,
-                "the host speaks protocol 2.0.0, the sidecar 1.0.0: upgrade the sidecar",
+                "the host speaks protocol 2.0.0, the sidecar 1.1.0: upgrade the sidecar",
                 kind="unsupported_protocol",
                 host_version="2.0.0",
-                sidecar_version="1.0.0",
+                sidecar_version="1.1.0",
                 upgrade="sidecar",
             )
         ),
@@ -253,6 +323,340 @@ MESSAGES = {
                     **PAGE,
                     "format": "json",
                     "rows": [{"id": 1, "name": "a"}, {"id": 2, "name": None}, {"id": 3, "name": "ß"}],
+                },
+            )
+        ),
+    ),
+}
+
+INT = {"type": ["integer", "string"], "pattern": "^-?(0|[1-9][0-9]*)$", "x-arrow": "int64"}
+READINGS = {
+    "stream": "r1",
+    "method": "Plant.readings",
+    "kind": "producer",
+    "header": {"total": 6, "logo": None},
+    "output_schema": None,
+    "input_schema": None,
+    "input_credit_bytes": 0,
+    "outputs": 0,
+    "inputs": 0,
+}
+SCALE = {
+    **READINGS,
+    "stream": "x1",
+    "method": "Plant.scale",
+    "kind": "exchange",
+    "header": None,
+    "input_credit_bytes": 16777216,
+}
+OUTPUT_SCHEMA, INPUT_SCHEMA, BATCHES = ["result", "output_schema"], ["result", "input_schema"], ["params", "batches"]
+TOKEN = b"\1\7" + b"2026-02" + b"what is in it is the sidecar's affair" + bytes(range(32))
+
+
+def data(stream: str, *messages: bytes) -> dict[str, Any]:
+    """A frame of `streams/data`."""
+    message = notification("streams/data", {"stream": stream, "batches": None})
+    return frame(message, payload(BATCHES, "arrow", b"".join(messages)))
+
+
+def end(stream: str, reason: str, outputs: int, inputs: int, error: Any = None) -> dict[str, Any]:
+    """A frame of `streams/end`."""
+    params = {"stream": stream, "reason": reason, "outputs": outputs, "inputs": inputs, "error": error}
+    return frame(notification("streams/end", params))
+
+
+def about(method: str, stream: str, **params: Any) -> dict[str, Any]:
+    """A frame of another notification about a stream."""
+    return frame(notification(method, {"stream": stream, **params}))
+
+
+STREAMS = {
+    "hello-services": from_sidecar(
+        "the first frame of a sidecar that mounts its services later",
+        frame(
+            {
+                **MESSAGES["hello"]["frames"][0]["message"],
+                "params": {**MESSAGES["hello"]["frames"][0]["message"]["params"], "methods_digest": None},
+            }
+        ),
+    ),
+    "describe-request": from_host("what is mounted", frame(request(20, "describe", {"service": None}))),
+    "describe-result": from_sidecar(
+        "a unary method, a producer with a header, and an exchange",
+        frame(
+            result(
+                20,
+                {
+                    "services": [
+                        {
+                            "name": "Plant",
+                            "doc": "A plant.",
+                            "methods": [
+                                {
+                                    "name": "Plant.add",
+                                    "doc": "Adds.",
+                                    "kind": "unary",
+                                    "params": {
+                                        "type": "object",
+                                        "properties": {"a": INT, "b": {**INT, "default": 2}},
+                                        "required": ["a"],
+                                        "additionalProperties": False,
+                                    },
+                                    "result": INT,
+                                    "has_header": False,
+                                    "header": None,
+                                    "header_schema": None,
+                                    "output_schema": None,
+                                    "input_schema": None,
+                                },
+                                {
+                                    "name": "Plant.readings",
+                                    "doc": "",
+                                    "kind": "producer",
+                                    "params": {
+                                        "type": "object",
+                                        "properties": {},
+                                        "required": [],
+                                        "additionalProperties": False,
+                                    },
+                                    "result": None,
+                                    "has_header": True,
+                                    "header": {
+                                        "type": "object",
+                                        "title": "Header",
+                                        "properties": {
+                                            "total": INT,
+                                            "logo": {
+                                                "type": "string",
+                                                "contentEncoding": "base64",
+                                                "x-payload": "bytes",
+                                                "x-arrow": "binary",
+                                            },
+                                        },
+                                        "required": ["total", "logo"],
+                                        "x-arrow": "struct<total: int64 not null, logo: binary not null>",
+                                    },
+                                    "header_schema": [
+                                        {"name": "total", "dtype": "int64", "nullable": False},
+                                        {"name": "logo", "dtype": "binary", "nullable": False},
+                                    ],
+                                    "output_schema": [
+                                        {
+                                            "name": "level",
+                                            "dtype": "dictionary<values=string, indices=int8, ordered=0>",
+                                            "nullable": True,
+                                        },
+                                        {"name": "value", "dtype": "double", "nullable": False},
+                                    ],
+                                    "input_schema": None,
+                                },
+                                {
+                                    "name": "Plant.scale",
+                                    "doc": "",
+                                    "kind": "exchange",
+                                    "params": {
+                                        "type": "object",
+                                        "properties": {
+                                            "factor": {
+                                                "type": ["number", "string"],
+                                                "pattern": "^(NaN|-?Infinity)$",
+                                                "x-arrow": "double",
+                                                "default": 2.5,
+                                            }
+                                        },
+                                        "required": [],
+                                        "additionalProperties": False,
+                                    },
+                                    "result": None,
+                                    "has_header": False,
+                                    "header": None,
+                                    "header_schema": None,
+                                    "output_schema": [{"name": "value", "dtype": "double", "nullable": True}],
+                                    "input_schema": [{"name": "value", "dtype": "double", "nullable": True}],
+                                },
+                            ],
+                        }
+                    ]
+                },
+            )
+        ),
+    ),
+    "call-request": from_host(
+        "a unary method; its parameters are within those of the request, and so are binary values",
+        frame(
+            request(
+                21,
+                "services/call",
+                {
+                    "method": "Plant.rename",
+                    "params": {"name": "größe", "photo": None, "count": "9007199254740993", "since": "2026-01-31"},
+                    "timeout_s": 2.5,
+                },
+            ),
+            payload(["params", "params", "photo"], "bytes", b"\xff\xd8\xff"),
+        ),
+    ),
+    "call-result": from_sidecar("a result of JSON", frame(result(21, {"value": {"old": "a", "at": 1.5, "by": None}}))),
+    "call-payload-result": from_sidecar(
+        "a result that is a record batch: a whole Arrow IPC stream",
+        frame(result(21, {"value": None}), payload(["result", "value"], "arrow", ARROW)),
+    ),
+    "call-error": from_sidecar(
+        "the service failed; and one of its own kinds",
+        frame(
+            failure(
+                21,
+                -32803,
+                "Plant.rename raised KeyError: 'x'",
+                kind="service_error",
+                method="Plant.rename",
+                type="KeyError",
+            )
+        ),
+        frame(failure(22, -32803, "the plant is shut", kind="plant_shut", until="2026-02-01")),
+    ),
+    "service-log": from_sidecar(
+        "what a method tells before its answer",
+        frame(notification("$/log", {"id": 21, "level": "info", "message": "renamed", "extra": {"old": "a"}})),
+    ),
+    "open-producer-request": from_host(
+        "opens a producer with a first credit of 1000 bytes",
+        frame(
+            request(
+                23,
+                "streams/open",
+                {"stream": "r1", "method": "Plant.readings", "params": {}, "credit_bytes": 1000, "timeout_s": None},
+            )
+        ),
+    ),
+    "open-producer-result": from_sidecar(
+        "an open producer: its header with a binary value, and the schema message of what comes",
+        frame(
+            result(23, READINGS),
+            payload(["result", "header", "logo"], "bytes", b"logo"),
+            payload(OUTPUT_SCHEMA, "arrow", LEVEL_SCHEMA),
+        ),
+    ),
+    "open-exchange-request": from_host(
+        "opens an exchange; what is left out has its default",
+        frame(request(24, "streams/open", {"stream": "x1", "method": "Plant.scale"})),
+    ),
+    "open-exchange-result": from_sidecar(
+        "an open exchange: both schemas, and credit for input",
+        frame(
+            result(24, SCALE),
+            payload(OUTPUT_SCHEMA, "arrow", VALUE_SCHEMA),
+            payload(INPUT_SCHEMA, "arrow", VALUE_SCHEMA),
+        ),
+    ),
+    "open-error": from_sidecar(
+        "the opening failed, so there is no stream",
+        frame(failure(24, -32803, "there is a stream 'x1' already", kind="stream_exists", stream="x1")),
+    ),
+    "stream-output": from_sidecar(
+        "three batches in two frames: two with a dictionary and metadata, one behind a dictionary of its own",
+        data("r1", LEVEL_FIRST, LEVEL_SECOND),
+        data("r1", LEVEL_THIRD),
+    ),
+    "stream-input": from_host(
+        "three batches in two frames: the schema of the host, one with metadata and one without rows; another",
+        data("x1", VALUE_SCHEMA, VALUE_TWO, VALUE_NONE),
+        data("x1", VALUE_TWO),
+    ),
+    "stream-credit": both_ways("so many bytes more may come", about("streams/credit", "r1", bytes=8388608)),
+    "stream-close": from_host("no more input comes", about("streams/close", "x1")),
+    "stream-cancel": from_host("the stream is to end now", about("streams/cancel", "r1")),
+    "stream-log": from_sidecar(
+        "what a turn tells",
+        about("streams/log", "r1", level="warning", message="3 gaps", extra={"gaps": [1, 5, 8], "unit": None}),
+    ),
+    "stream-progress": from_sidecar(
+        "how far a stream is",
+        about("streams/progress", "r1", done=3, total=6, unit="rows", message=""),
+        about("streams/progress", "r1", done=3, total=None, unit="rows", message="still going"),
+    ),
+    "stream-end": from_sidecar(
+        "an end with each reason",
+        end("r1", "finish", 3, 0),
+        end("x1", "close", 3, 3),
+        end("r2", "cancel", 1, 0),
+        end(
+            "r3",
+            "error",
+            2,
+            0,
+            failure(0, -32803, "Plant.readings raised OSError: gone", kind="service_error", type="OSError")["error"],
+        ),
+        end("r4", "idle", 0, 0, failure(0, -32803, "silence", kind="idle_timeout", idle_s=3600)["error"]),
+        end("x2", "host_gone", 7, 7),
+        end("x3", "shutdown", 0, 0),
+    ),
+    "stream-unknown": from_sidecar(
+        "the answer to a message about a stream that never was",
+        frame(
+            failure(None, -32803, "there is no open stream 'r9'", kind="unknown_stream", stream="r9", streams=["r1"])
+        ),
+    ),
+    "checkpoint-request": from_host("asks for a token", frame(request(25, "streams/checkpoint", {"stream": "r1"}))),
+    "checkpoint-result": from_sidecar(
+        "a token, and how far the stream was",
+        frame(
+            result(25, {"stream": "r1", "token": None, "outputs": 2, "inputs": 0, "expires_at": 1795311067}),
+            payload(["result", "token"], "bytes", TOKEN),
+        ),
+    ),
+    "resume-request": from_host(
+        "goes on from a token under another id",
+        frame(
+            request(26, "streams/resume", {"stream": "r5", "token": None, "credit_bytes": 0, "timeout_s": 60}),
+            payload(["params", "token"], "bytes", TOKEN),
+        ),
+    ),
+    "resume-result": from_sidecar(
+        "the stream goes on after 2 batches, without a header",
+        frame(
+            result(26, {**READINGS, "stream": "r5", "header": None, "outputs": 2}),
+            payload(OUTPUT_SCHEMA, "arrow", LEVEL_SCHEMA),
+        ),
+    ),
+    "resume-error": from_sidecar(
+        "a token that has expired",
+        frame(
+            failure(
+                26,
+                -32803,
+                "the token expired 3 s ago",
+                kind="token_expired",
+                expires_at=1795311067,
+                now=1795311070,
+            )
+        ),
+    ),
+    "streams-list-request": from_host("which streams are open", frame(request(27, "streams/list", {}))),
+    "streams-list-result": from_sidecar(
+        "the open streams; the second is in debt",
+        frame(
+            result(
+                27,
+                {
+                    "streams": [
+                        {
+                            "stream": "r1",
+                            "method": "Plant.readings",
+                            "kind": "producer",
+                            "outputs": 2,
+                            "inputs": 0,
+                            "credit_bytes": 256,
+                        },
+                        {
+                            "stream": "x1",
+                            "method": "Plant.scale",
+                            "kind": "exchange",
+                            "outputs": 3,
+                            "inputs": 3,
+                            "credit_bytes": -152,
+                        },
+                    ]
                 },
             )
         ),
@@ -397,7 +801,7 @@ FAULTS = {
 
 def vectors() -> dict[str, tuple[dict[str, Any], bytes]]:
     """Every vector by its name: meaning and bytes."""
-    named = {**MESSAGES, **{f"payload-{name}": meaning for name, meaning in PAYLOADS.items()}, **FRAMING}
+    named = {**MESSAGES, **STREAMS, **{f"payload-{name}": meaning for name, meaning in PAYLOADS.items()}, **FRAMING}
     whole = {name: (meaning, b"".join(map(write_frame, meaning["frames"]))) for name, meaning in named.items()}
     return {**whole, **FAULTS}
 

@@ -7,15 +7,17 @@ import json
 import runpy
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from sidecar.app import Options, methods
+from sidecar.protocol.hello import METHODS
 from sidecar.protocol.messages import Failure, Message, Notification, Request, Result, parse
 from sidecar.protocol.methods import convert
+from sidecar.protocol.streams import CloseParams, CreditParams, DataParams, EndParams, Reason
 from sidecar.wire.framing import Frame, FrameError, FrameReader, encode
 from sidecar.wire.limits import Limits
 from sidecar.wire.payload import TYPES, Payload
@@ -111,8 +113,57 @@ def test_every_kind_of_message_has_a_vector() -> None:
     called = {message.method for message in messages if isinstance(message, Request | Notification)}
     assert called >= {
         "hello", "initialize", "ping", "shutdown", "load", "tables/rows",
-        "$/cancelRequest", "$/progress", "log", "protocol_error",
+        "$/cancelRequest", "$/progress", "$/log", "log", "protocol_error",
+        *(name for name in METHODS if name.startswith(("streams/", "services/"))), "describe",
+        *NOTIFICATIONS, "streams/log", "streams/progress",
     }  # fmt: skip
+
+
+NOTIFICATIONS: dict[str, Any] = {
+    "streams/data": DataParams,
+    "streams/credit": CreditParams,
+    "streams/close": CloseParams,
+    "streams/cancel": CloseParams,
+    "streams/end": EndParams,
+}
+
+
+@each_whole_vector
+def test_what_is_told_of_streams_has_the_members_of_its_struct(name: str) -> None:
+    for message in messages_in(name):
+        if isinstance(message, Notification) and message.method in NOTIFICATIONS:
+            struct = NOTIFICATIONS[message.method]
+            assert list(message.params) == list(struct.__struct_encode_fields__)
+            convert(message.params, struct)
+
+
+def test_every_reason_of_an_end_has_a_vector() -> None:
+    ends = [message.params for message in messages_in("stream-end") if isinstance(message, Notification)]
+    assert [end["reason"] for end in ends] == list(get_args(Reason))
+    assert [end["reason"] for end in ends if end["error"]] == ["error", "idle"]
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("initialize", "initialize"),
+        ("describe", "describe"),
+        ("call", "services/call"),
+        ("open-producer", "streams/open"),
+        ("open-exchange", "streams/open"),
+        ("checkpoint", "streams/checkpoint"),
+        ("resume", "streams/resume"),
+        ("streams-list", "streams/list"),
+    ],
+)
+def test_a_result_has_the_members_of_its_struct(name: str, method: str) -> None:
+    (asked,), (answer,) = messages_in(f"{name}-request"), messages_in(f"{name}-result")
+    assert isinstance(asked, Request)
+    assert isinstance(answer, Result)
+    assert (asked.method, asked.id) == (method, answer.id)
+    struct = get_type_hints(methods(Options())[method].handler)["return"]
+    assert list(answer.result) == list(struct.__struct_encode_fields__)
+    convert(answer.result, struct)
 
 
 def test_every_type_of_payload_has_a_vector() -> None:
@@ -141,6 +192,40 @@ def test_the_tables_hold_what_they_are_said_to(name: str, read: Any) -> None:
     assert isinstance(message, Request)
     (payload,) = (value for value in message.params.values() if isinstance(value, Payload))
     assert read(pa.py_buffer(payload.data)) == TABLE
+
+
+LEVELS = [
+    ([{"level": "low", "value": 0.5}, {"level": "high", "value": 1.5}, {"level": "low", "value": -2.0}], None),
+    ([{"level": "high", "value": 1.0}, {"level": None, "value": float("inf")}], {"n": "2", "source": "höher"}),
+    ([{"level": "none", "value": 0.0}], None),
+]
+VALUES = [
+    ([{"value": 1.0}, {"value": 2.0}], {"row": "1"}),
+    ([], None),
+    ([{"value": 1.0}, {"value": 2.0}], {"row": "1"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("opening", "name", "batches"),
+    [("open-producer-result", "stream-output", LEVELS), (None, "stream-input", VALUES)],
+    ids=["output", "input"],
+)
+def test_the_pieces_of_a_direction_are_one_arrow_stream(opening: str | None, name: str, batches: Any) -> None:
+    pieces = [message.params["batches"] for message in messages_in(name) if isinstance(message, Notification)]
+    if opening is not None:
+        (answer,) = messages_in(opening)
+        assert isinstance(answer, Result)
+        pieces.insert(0, answer.result["output_schema"])
+    stream = pa.ipc.open_stream(b"".join(bytes(piece.data) for piece in pieces))
+    assert [told(*stream.read_next_batch_with_custom_metadata()) for _ in batches] == batches
+    with pytest.raises(StopIteration):
+        stream.read_next_batch()
+
+
+def told(batch: pa.RecordBatch, metadata: Any) -> tuple[list[Any], dict[str, str] | None]:
+    """A batch's rows and what came with it."""
+    return batch.to_pylist(), metadata and {key.decode(): text.decode() for key, text in metadata.items()}
 
 
 def test_the_files_are_those_that_the_script_makes() -> None:

@@ -1,0 +1,82 @@
+"""What is to happen later: deadlines and idle streams. One thread, from the first timer on."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from collections.abc import Callable
+from itertools import count
+from threading import Condition, Thread
+
+_log = logging.getLogger("sidecar")
+
+
+class Timer:
+    """`cancel` it where it is not to happen any more."""
+
+    __slots__ = ("action",)
+
+    def __init__(self, action: Callable[[], None] | None) -> None:
+        self.action = action
+
+    def cancel(self) -> None:
+        """Forget it, and what it holds on to."""
+        self.action = None
+
+
+class Timers:
+    """`clock` counts seconds, as `time.monotonic`. Actions run on the timers' thread, so they must not wait."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._numbers = count()  # timers of one moment run in the order in which they were set
+        self._heap: list[tuple[float, int, Timer]] = []
+        self._changed = Condition()
+        self._thread: Thread | None = None
+        self._closed = False
+
+    def at(self, when: float, action: Callable[[], None]) -> Timer:
+        """Run `action` once the clock shows `when`."""
+        timer = Timer(action)
+        with self._changed:
+            heapq.heappush(self._heap, (when, next(self._numbers), timer))
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="timers", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+        return timer
+
+    def close(self) -> None:
+        """End the thread; what was to come does not happen."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def run_due(self) -> None:
+        """Run all actions whose time has come."""
+        while (action := self._next_due()) is not None:
+            try:
+                action()
+            except Exception:
+                _log.exception("a timer failed")
+
+    def _next_due(self) -> Callable[[], None] | None:
+        with self._changed:
+            while self._heap:
+                when, _, timer = self._heap[0]
+                if timer.action is not None and when > self._clock():
+                    return None
+                heapq.heappop(self._heap)
+                if timer.action is not None:
+                    return timer.action
+            return None
+
+    def _run(self) -> None:
+        while True:
+            self.run_due()
+            with self._changed:
+                if self._closed:
+                    return
+                left_s = self._heap[0][0] - self._clock() if self._heap else None
+                if left_s is None or left_s > 0:
+                    self._changed.wait(left_s)

@@ -1,0 +1,1 @@
+"""What authors of services import, by way of `from sidecar import …`."""

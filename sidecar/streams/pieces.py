@@ -1,0 +1,165 @@
+"""Record batches as pieces of an Arrow IPC stream: each the messages of one batch, without copying its columns.
+
+All pieces of one direction, in order, are one Arrow IPC stream without its end marker. From the sidecar the schema
+goes ahead, with the answer that opens the stream; the host's first piece begins with its schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from ..protocol.errors import SidecarError
+from ..services.plain import holds
+from ..wire.payload import Payload
+
+SMALL_BYTES = 16 * 1024
+"""Below this a copy costs less than a write of several buffers."""
+
+Metadata = dict[str, str]
+
+
+def schema_payload(schema: pa.Schema) -> Payload:
+    """The schema message alone."""
+    return Payload("arrow", schema.serialize())
+
+
+def read_schema(payload: Payload) -> pa.Schema:
+    """The schema of a schema message."""
+    return pa.ipc.read_schema(pa.py_buffer(payload.data))
+
+
+class PieceWriter:
+    """Writes the batches of one direction, dictionaries included; all have the schema that it is made with."""
+
+    def __init__(self, schema: pa.Schema, with_schema: bool) -> None:
+        self._sink = _Sink()
+        self._has_dictionaries = any(holds(field.type, pa.types.is_dictionary) for field in schema)
+        self._is_schema_due = with_schema
+        options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=False, unify_dictionaries=False)
+        self._writer = pa.ipc.new_stream(self._sink, schema, options=options)
+        self._skip_bytes = 0 if with_schema else schema.serialize().size  # written with the first batch, by Arrow
+
+    def write(self, batch: pa.RecordBatch, metadata: Metadata | None) -> list[Any]:
+        """The buffers of the messages of one batch. Large columns are not copied: they must stay as they are."""
+        is_plain = not (metadata or self._has_dictionaries or self._is_schema_due)
+        if is_plain and batch.get_total_buffer_size() < SMALL_BYTES:
+            return [batch.serialize()]  # 1 µs, where the stream's writer takes 3
+        self._is_schema_due = False
+        self._writer.write_batch(batch, pa.KeyValueMetadata(metadata) if metadata else None)
+        buffers, self._sink.buffers = self._sink.buffers, []
+        if self._skip_bytes:
+            buffers = self._without_schema(buffers)
+        if sum(map(len, buffers)) < SMALL_BYTES:
+            return [b"".join(buffers)]
+        return buffers
+
+    def _without_schema(self, buffers: list[Any]) -> list[Any]:
+        for index, buffer in enumerate(buffers):
+            if not self._skip_bytes:
+                return buffers[index:]
+            self._skip_bytes -= len(buffer)
+        raise AssertionError("Arrow wrote a schema of another size")
+
+
+class _Sink:
+    """What Arrow takes for an open file; it hands over large buffers as they are."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.buffers: list[Any] = []
+
+    def write(self, buffer: Any) -> int:
+        self.buffers.append(buffer)
+        return len(buffer)
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class PieceReader:
+    """Reads the batches of one direction, in memory of the pieces; `schema` is None before the first piece. `check`
+    looks at every value: a host's bytes may claim to be Arrow and point anywhere."""
+
+    def __init__(self, schema: Payload | None = None, check: bool = True) -> None:
+        self._check = check
+        self._source = _Source()
+        self._reader: Any = None
+        if schema is not None:
+            self._open(schema)
+
+    @property
+    def schema(self) -> pa.Schema | None:
+        """The schema of all batches."""
+        return None if self._reader is None else self._reader.schema
+
+    def read(self, piece: Payload) -> Iterator[tuple[pa.RecordBatch, Metadata | None]]:
+        """The batches of one piece. Raises `invalid_input`."""
+        if not piece.size:
+            raise SidecarError("invalid_input", "a piece without any message came")
+        try:
+            self._feed(piece)
+            while self._source.rest:
+                batch, metadata = self._reader.read_next_batch_with_custom_metadata()
+                if self._check:
+                    batch.validate(full=True)
+                yield batch, _texts(metadata)
+            self._source.rest = memoryview(b"")  # an empty rest would keep the piece
+        except StopIteration:  # of Arrow's: a generator must not raise it
+            raise SidecarError("invalid_input", "an end marker stands inside the stream") from None
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as fault:
+            raise SidecarError("invalid_input", f"the batches are no messages of an Arrow stream: {fault}") from None
+
+    def _feed(self, piece: Payload) -> None:
+        if self._reader is None:
+            self._open(piece)
+        else:
+            self._source.rest = memoryview(pa.py_buffer(piece.data))
+
+    def _open(self, piece: Payload) -> None:
+        self._source.rest = memoryview(pa.py_buffer(piece.data))
+        self._reader = pa.ipc.open_stream(self._source)
+
+
+def _texts(metadata: Any) -> Metadata | None:
+    return {key.decode(): value.decode() for key, value in metadata.items()} if metadata else None
+
+
+class _Source:
+    """What Arrow takes for an open file: the rest of the current piece. Nothing large is copied out of it."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.rest = memoryview(b"")
+
+    def read(self, size: int) -> bytes | memoryview:
+        taken, self.rest = self.rest[:size], self.rest[size:]
+        return bytes(taken) if size < SMALL_BYTES else taken  # Arrow keeps the last header: not the piece with it
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
