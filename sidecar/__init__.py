@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .streams.context import CallContext as CallContext
     from .streams.context import Level as Level
     from .streams.contract import ContractError as ContractError
-    from .streams.dataclass import ArrowSerializableDataclass as ArrowSerializableDataclass
     from .streams.service import ServiceError as ServiceError
     from .streams.state import (
         ExchangeState as ExchangeState,
@@ -34,18 +33,19 @@ if TYPE_CHECKING:
         StreamState as StreamState,
     )
     from .streams.stream import Stream as Stream
-    from .streams.types import ArrowType as ArrowType
-    from .streams.types import InvalidValue as InvalidValue
+    from .streams.values.dataclass import ArrowSerializableDataclass as ArrowSerializableDataclass
+    from .streams.values.types import ArrowType as ArrowType
+    from .streams.values.types import InvalidValue as InvalidValue
 
 _HOMES = {
     "AnnotatedBatch": "streams.batch",
-    "ArrowSerializableDataclass": "streams.dataclass",
-    "ArrowType": "streams.types",
+    "ArrowSerializableDataclass": "streams.values.dataclass",
+    "ArrowType": "streams.values.types",
     "CallContext": "streams.context",
     "Cancelled": "protocol.errors",
     "ContractError": "streams.contract",
     "ExchangeState": "streams.state",
-    "InvalidValue": "streams.types",
+    "InvalidValue": "streams.values.types",
     "Level": "streams.context",
     "OutputCollector": "streams.collector",
     "ProducerState": "streams.state",

@@ -9,9 +9,9 @@ from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from ..protocol.errors import SidecarError
-from ..streams.codec import Codec
 from ..streams.contract import read_protocol
 from ..streams.service import Method
+from ..streams.values.codec import Codec
 from ..wire.payload import Payload
 from . import reaper
 from .calls import Call, OnProgress, OnServiceLog

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .arrays import exact_array
+from .values.arrays import exact_array
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from ..protocol.errors import SidecarError
 from ..protocol.streams import Kind, Output
-from .arrays import exact_array
 from .batch import checked_metadata
 from .context import CallContext
 from .pieces import Metadata, PieceWriter
 from .schemas import Form
+from .values.arrays import exact_array
 
 
 class OutputCollector:

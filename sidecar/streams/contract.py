@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .codec import InvalidValue, UnsupportedHint
 from .service import REQUIRED, Method, Parameter, Service, resolved_hints, result_codec, stream_types
 from .state import StreamState
-from .types import codec
+from .values.codec import InvalidValue, UnsupportedHint
+from .values.types import codec
 
 CONTEXT = "ctx"
 """The parameter that an implementation may have beside those of the Protocol."""

@@ -11,8 +11,8 @@ from msgspec import Struct
 from ..protocol.errors import SidecarError
 from ..protocol.methods import Context
 from ..wire.payload import find
-from .codec import Codec
 from .service import REQUIRED, Method, Service
+from .values.codec import Codec
 
 
 class DescribeParams(Struct, forbid_unknown_fields=True):

@@ -16,15 +16,15 @@ from ..protocol.errors import SidecarError
 from ..protocol.methods import Context
 from ..protocol.streams import CREDIT_BYTES, INPUT_CREDIT_BYTES, Credit, Kind, StreamId, StreamInfo
 from ..wire.payload import Payload
-from .codec import InvalidValue
 from .context import CallContext
-from .dataclass import ArrowSerializableDataclass
 from .pieces import schema_payload
 from .service import Method, Service, authors_code
 from .state import StreamState
 from .stream import Stream
 from .tokens import Token, TokenSeal
 from .turns import StreamTurns
+from .values.codec import InvalidValue
+from .values.dataclass import ArrowSerializableDataclass
 
 _log = logging.getLogger("sidecar")
 

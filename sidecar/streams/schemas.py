@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from ..protocol.errors import SidecarError
-from .arrays import exact_cast
+from .values.arrays import exact_cast
 
 EMPTY = pa.schema([])
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from ..protocol.errors import KINDS, SidecarError
 from ..protocol.streams import Kind
-from .codec import Codec, InvalidValue
 from .state import ExchangeState, ProducerState, StreamState
 from .stream import Stream
-from .types import codec
+from .values.codec import Codec, InvalidValue
+from .values.types import codec
 
 _KIND = re.compile("[a-z][a-z0-9_]*")
 

@@ -11,7 +11,7 @@ from ..protocol.streams import Reason
 from .batch import AnnotatedBatch
 from .collector import OutputCollector
 from .context import CallContext
-from .dataclass import ArrowSerializableDataclass
+from .values.dataclass import ArrowSerializableDataclass
 
 
 class StreamState(ArrowSerializableDataclass, ABC):

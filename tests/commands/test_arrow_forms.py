@@ -15,7 +15,7 @@ from sidecar.commands.arrow_forms import batch_of, header_batch
 from sidecar.commands.arrow_names import arrow_type
 from sidecar.commands.mistake import Mistake
 from sidecar.commands.outputs import rows
-from sidecar.streams.types import ArrowType, codec
+from sidecar.streams.values.types import ArrowType, codec
 from sidecar.wire.payload import Payload
 
 TYPES = [

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sidecar.streams.dataclass import ArrowSerializableDataclass
-from sidecar.streams.types import InvalidValue
+from sidecar.streams.values.dataclass import ArrowSerializableDataclass
+from sidecar.streams.values.types import InvalidValue
 from sidecar.wire.payload import Payload, attach, describe, find
 
 Base = ArrowSerializableDataclass

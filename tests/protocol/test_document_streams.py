@@ -33,9 +33,9 @@ from sidecar.protocol.streams import (
     Kind,
     Reason,
 )
-from sidecar.streams import types
 from sidecar.streams.context import Level
 from sidecar.streams.tokens import MAX_TOKEN_BYTES
+from sidecar.streams.values import types
 from sidecar.version import PROTOCOL_VERSION
 from sidecar.wire.payload import Payload, attach
 from tests.peers.raw import DEADLINE_S, Message, RawHost, frame
@@ -105,7 +105,7 @@ def test_the_kinds_are_listed(table: str, kinds: set[str]) -> None:
 
 def test_every_schema_keyword_stands() -> None:
     written = {
-        word for path in (PACKAGE / "streams").glob("*.py") for word in re.findall(r'"(x-[a-z]+)"', path.read_text())
+        word for path in (PACKAGE / "streams").rglob("*.py") for word in re.findall(r'"(x-[a-z]+)"', path.read_text())
     }
     assert set(names("schema keyword")) == written
 

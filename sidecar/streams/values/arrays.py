@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..services.plain import holds
+from ...services.plain import holds
 
 
 def exact_array(values: Any, dtype: pa.DataType) -> pa.Array:

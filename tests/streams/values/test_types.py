@@ -15,9 +15,9 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from sidecar.streams.arrays import arrow_array
-from sidecar.streams.codec import Codec
-from sidecar.streams.types import ArrowType, InvalidValue, UnsupportedHint, codec
+from sidecar.streams.values.arrays import arrow_array
+from sidecar.streams.values.codec import Codec
+from sidecar.streams.values.types import ArrowType, InvalidValue, UnsupportedHint, codec
 from sidecar.wire.payload import Payload, find
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..services.plain import check_schema
-from ..wire.payload import Payload
+from ...services.plain import check_schema
+from ...wire.payload import Payload
 from .codec import Codec
 from .scalars import payload_bytes
 

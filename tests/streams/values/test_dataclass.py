@@ -15,9 +15,9 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from sidecar.streams.arrow_values import stream_bytes
-from sidecar.streams.dataclass import ArrowSerializableDataclass
-from sidecar.streams.types import InvalidValue
+from sidecar.streams.values.arrow_values import stream_bytes
+from sidecar.streams.values.dataclass import ArrowSerializableDataclass
+from sidecar.streams.values.types import InvalidValue
 from sidecar.wire.payload import Payload
 
 Base = ArrowSerializableDataclass
@@ -486,7 +486,7 @@ def test_string_annotations_and_forward_references(monkeypatch: pytest.MonkeyPat
     source = """
 from __future__ import annotations
 from dataclasses import dataclass
-from sidecar.streams.dataclass import ArrowSerializableDataclass
+from sidecar.streams.values.dataclass import ArrowSerializableDataclass
 @dataclass
 class First(ArrowSerializableDataclass):
     second: Second | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..wire.payload import Payload
+from ...wire.payload import Payload
 
 shown = reprlib.repr  # of bounded length and depth, whatever the value is
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import msgspec
 import pyarrow as pa
 
-from ..wire.payload import Payload
+from ...wire.payload import Payload
 from .arrays import arrow_array
 from .arrow_values import read_stream, stream_bytes
 from .codec import Codec, InvalidValue

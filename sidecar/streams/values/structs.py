@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..wire.payload import find
+from ...wire.payload import find
 from .codec import Codec, InvalidValue, UnsupportedHint, description
 from .hints import field_hints
 

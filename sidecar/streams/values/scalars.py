@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from ..wire.payload import OPAQUE_TYPES, Payload
+from ...wire.payload import OPAQUE_TYPES, Payload
 from .codec import Codec, Scalar
 
 MAX_SAFE_INTEGER = 2**53 - 1
