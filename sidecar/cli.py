@@ -139,7 +139,7 @@ def _add_call(commands: argparse._SubParsersAction[_Parser]) -> None:
         "takes rows from standard input: one JSON object, or a list of them, a line; or an Arrow IPC stream.",
     )
     call.add_argument("method", metavar="METHOD", help="Service.method, or method alone if only one service has it")
-    call.add_argument("pairs", nargs="*", metavar="NAME=VALUE", help="its parameters")
+    call.add_argument("pairs", nargs="*", default=[], metavar="NAME=VALUE", help="its parameters")
     _add_target(call)
     call.add_argument("--format", choices=("json", "table", "arrow"), default="json", help="how to print (json)")
     call.add_argument("--input", metavar="FILE", help="rows for an exchange; - is standard input (-)")

@@ -72,6 +72,9 @@ def _made(spec: str) -> Any:
     module_name, _, factory_name = spec.partition(":")
     if not module_name or not factory_name:
         raise MountError(f"--service {spec}: write it as module:factory")
+    names = [*module_name.split("."), factory_name]
+    if module_name.endswith(".py") or not all(name.isidentifier() for name in names):
+        raise MountError(f"--service {spec}: write it as module:factory, without a path and without .py")
     if "" not in sys.path:
         sys.path.append("")  # last, so that a file in the current directory hides nothing that is installed
     try:

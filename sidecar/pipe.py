@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Thread
+from functools import partial
+from threading import TIMEOUT_MAX, Thread
 from typing import TypeVar
 
 from .app import Options, methods
@@ -43,7 +44,7 @@ def serve_pipe(
     try:
         yield make_proxy(protocol, line, None, timeout_s, on_log, on_progress)
     finally:
-        os.close(to_sidecar[1])
+        line.hang_up(partial(os.close, to_sidecar[1]), TIMEOUT_MAX)
         served.join()
         for fd in (to_sidecar[0], to_host[1]):
             os.close(fd)

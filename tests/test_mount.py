@@ -89,6 +89,8 @@ def test_the_digest_of_a_program_is_in_its_hello(env: dict[str, str], tmp_path: 
 
 MISTAKES = {
     "no colon": ("greeter", "write it as module:factory"),
+    "a file": ("greeter.py:make", "write it as module:factory, without a path and without .py"),
+    "a path": ("./greeter:make", "write it as module:factory, without a path and without .py"),
     "no module": ("nobody:make", "there is no module 'nobody' here"),
     "a module that lacks one": ("broken:make", "broken needs a module 'a_module_that_nobody_has', which is missing"),
     "no function": ("greeter:create", "greeter has no function 'create'"),
@@ -152,3 +154,15 @@ def test_a_file_in_the_current_directory_hides_nothing(tmp_path: Path) -> None:
         [sys.executable, "-P", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "['Greeter']\n", "")
+
+
+def test_a_file_in_the_current_directory_hides_no_module_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`colorsys` is the standard library's, here as in every other program."""
+    (tmp_path / "colorsys.py").write_text(MODULE.format(name="Greeter"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SidecarGone) as caught:
+        Host.spawn(options=["--service", "colorsys:make"])
+    assert caught.value.exit_code == 64
+    assert "colorsys has no function 'make'" in caught.value.stderr_tail

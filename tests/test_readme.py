@@ -32,10 +32,13 @@ def python_block(beginning: str) -> str:
     return str(block)
 
 
+IMPORTS = "from dataclasses import dataclass\nfrom typing import Protocol\n\nimport pyarrow as pa\n"
+
+
 @pytest.fixture
 def counter(tmp_path: Path) -> Path:
     """A folder with the README's service."""
-    (tmp_path / "counter.py").write_text(python_block("from dataclasses"), encoding="utf-8")
+    (tmp_path / "counter.py").write_text(python_block(f"{IMPORTS}from sidecar import CallContext"), encoding="utf-8")
     return tmp_path
 
 
@@ -55,6 +58,11 @@ def test_the_service_is_called_with_one_command(counter: Path) -> None:
 def test_the_service_is_called_from_python(counter: Path) -> None:
     batches = ["{'number': [0], 'square': [0]}", "{'number': [1], 'square': [1]}", "{'number': [2], 'square': [4]}"]
     assert run(counter, "-c", python_block("import sys")) == ["7.0", *batches, "3"]
+
+
+def test_the_exchange_runs_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "scaler.py").write_text(python_block(f"{IMPORTS}from sidecar import AnnotatedBatch"), encoding="utf-8")
+    assert run(tmp_path, "scaler.py") == ["3.0", "{'value': [3.0, 6.0]}"]
 
 
 def test_every_method_is_in_the_table() -> None:

@@ -100,9 +100,19 @@ class Call(Waiter):
         if not self.wait(self._read_for, timeout_s):
             self._cancel(self.id)
             raise CallTimeout(f"{self.method} was not answered within {timeout_s} s")
-        if self._error is not None:
+        if self._error is None:
+            return self._result
+        try:
             raise self._error
-        return self._result
+        finally:
+            del self  # or the error would hold this frame, which holds the error, and all that the caller has
+
+    def take(self, method: str, params: dict[str, Any]) -> None:
+        """What the sidecar says meanwhile."""
+        if method == "$/progress" and self.on_progress is not None:
+            self.on_progress(Progress(params["done"], params["total"], params["unit"], params["message"]))
+        elif method == "$/log" and self.on_log is not None:
+            self.on_log(ServiceLog(params["level"], params["message"], params["extra"]))
 
     def settle(self, response: Result | Failure) -> None:
         """The answer came."""

@@ -201,8 +201,7 @@ class Host:
                 self.call("shutdown", {}, self._stop_grace_s)
         stdin = self.process.stdin
         assert stdin is not None
-        with suppress(OSError):
-            stdin.close()
+        self._line.hang_up(stdin.close, self._stop_grace_s)
         for harder in (self.process.terminate, self.process.kill):
             try:
                 self.process.wait(self._stop_grace_s)
@@ -293,7 +292,9 @@ class Host:
         self._stderr.close()
         if self._line.is_read:  # or a descriptor that is read could become another file's
             return
-        for stream in (self.process.stdin, self.process.stdout):
-            assert stream is not None
-            with suppress(OSError):
-                stream.close()
+        stdin, stdout = self.process.stdin, self.process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        self._line.hang_up(stdin.close, self._stop_grace_s)
+        with suppress(OSError):
+            stdout.close()

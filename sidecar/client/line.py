@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from threading import Event, Lock, Thread, get_ident
 from time import monotonic
@@ -21,7 +22,7 @@ from ..runtime import platform
 from ..runtime.readiness import ReadWait
 from ..wire.framing import FrameError, FrameReader, encode
 from ..wire.limits import GIB, MIB, Limits
-from .calls import Call, OnProgress, OnServiceLog, Progress, ServiceLog, Waiter
+from .calls import Call, OnProgress, OnServiceLog, Waiter
 from .faults import HostFault, ProtocolViolation, SidecarGone
 from .inbox import Inbox
 
@@ -135,6 +136,15 @@ class Line:
         if not self.is_own:
             raise RuntimeError("the sidecar belongs to the process that started it, not to one that was forked off")
 
+    def hang_up(self, close: Callable[[], None], timeout_s: float) -> None:
+        """Write no more, and `close` the descriptor, whose number may be another file's afterwards. Does nothing where
+        a write that is under way does not end in time."""
+        if self._output.acquire(timeout=timeout_s):
+            self._output_fd = -1
+            with suppress(OSError):
+                close()
+            self._output.release()
+
     def join(self, timeout_s: float | None) -> None:
         """Wait until the sidecar has closed its output and all that it sent is handled."""
         self._thread.join(timeout_s)
@@ -145,6 +155,8 @@ class Line:
     def _send(self, parts: list[Any]) -> None:
         try:
             with self._output:
+                if self._output_fd < 0:
+                    return  # whoever reads sees the end
                 written = platform.write_some(self._output_fd, parts)
                 if written < sum(map(len, parts)):
                     self._send_rest([memoryview(part) for part in parts], written)
@@ -248,14 +260,7 @@ class Line:
         if isinstance(message, Result | Failure):
             return self._settle(message)
         if isinstance(message, Notification):
-            if message.method.startswith("streams/"):
-                self._deliver(message)
-            elif message.method == "$/progress":
-                self._progress(message.params)
-            elif message.method == "$/log":
-                self._service_log(message.params)
-            else:
-                _guarded(self._on_notification, message.method, message.params)
+            self._notified(message.method, message.params)
             return None
         return ProtocolViolation(f"the sidecar sent a request: {message.method}")
 
@@ -265,30 +270,24 @@ class Line:
         if call is not None:
             call.settle(response)
             return None
-        if (
-            isinstance(response, Failure)
-            and response.id is None
-            and response.error.data.get("kind") == "unknown_stream"
-        ):
+        if isinstance(response, Failure) and response.error.data.get("kind") == "unknown_stream":
             return None  # what was sent to a stream crossed with its end, or with an opening that failed
         return ProtocolViolation(f"the sidecar answered request {response.id!r}, which is not open: {response!r}"[:500])
 
-    def _deliver(self, message: Notification) -> None:
-        inbox = self._inboxes.get(message.params["stream"])
-        if inbox is not None:  # or it is of a stream that was cancelled
-            _guarded(inbox.take, message.method, message.params)
-            if message.method == "streams/end":
-                self.drop_inbox(inbox)
-
-    def _service_log(self, params: dict[str, Any]) -> None:
-        call = self._calls.get(params["id"])
-        if call is not None and call.on_log is not None:
-            _guarded(call.on_log, ServiceLog(params["level"], params["message"], params["extra"]))
-
-    def _progress(self, params: dict[str, Any]) -> None:
-        call = self._calls.get(params["id"])
-        if call is not None and call.on_progress is not None:
-            _guarded(call.on_progress, Progress(params["done"], params["total"], params["unit"], params["message"]))
+    def _notified(self, method: str, params: dict[str, Any]) -> None:
+        taker: Inbox | Call | None
+        if method.startswith("streams/"):
+            taker = self._inboxes.get(f"{params.get('stream')}")
+        elif method in ("$/progress", "$/log"):
+            id = params.get("id")
+            taker = self._calls.get(id) if isinstance(id, int) else None
+        else:
+            _guarded(self._on_notification, method, params)
+            return
+        if taker is not None:  # or it is of a call that was answered, or of a stream that was cancelled
+            _guarded(taker.take, method, params)
+            if method == "streams/end" and isinstance(taker, Inbox):
+                self.drop_inbox(taker)
 
 
 def _guarded(callback: Callable[..., None], *arguments: Any) -> None:

@@ -12,6 +12,7 @@ from ..protocol.errors import SidecarError
 from ..streams.contract import read_protocol
 from ..streams.service import Method
 from ..streams.values.codec import Codec
+from ..streams.values.structs import restoring
 from ..wire.payload import Payload
 from . import reaper
 from .calls import Call, OnProgress, OnServiceLog
@@ -41,7 +42,8 @@ class Caller:
         """A unary method."""
         assert method.result is not None
         value = self.value(self.start(method.full_name, method.encode(arguments)))
-        return method.result.from_json(value, f"the result of {method.full_name}")
+        with restoring():  # what the sidecar made is exact: no `__post_init__` changes it again
+            return method.result.from_json(value, f"the result of {method.full_name}")
 
     def start(self, name: str, params: dict[str, Any]) -> Call:
         """A unary method by its full name, with parameters as JSON; its `value` comes with the answer."""
@@ -74,7 +76,8 @@ class Caller:
             call = self._line.request(request, {**own, **params}, self._on_progress, self._on_log)
             opened = call.result(self._answer_s())
             form = opened["header"]
-            value = form if header is None else header.from_json(form, "header")
+            with restoring():
+                value = form if header is None else header.from_json(form, "header")
         except BaseException as fault:
             self._line.drop_inbox(inbox)
             if not isinstance(fault, SidecarError):  # too late, or of another Protocol: it may be open over there
@@ -111,7 +114,10 @@ def _bound(caller: Caller, method: Method, declared: Any) -> Callable[..., Any]:
     signature = inspect.signature(declared)
 
     def call(*arguments: Any, **named: Any) -> Any:
-        bound = signature.bind(*arguments, **named).arguments
+        try:
+            bound = signature.bind(*arguments, **named).arguments
+        except TypeError as fault:
+            raise TypeError(f"{method.full_name}: {fault}") from None
         bound.pop(next(iter(signature.parameters)))  # self
         return caller.call(method, bound) if method.result is not None else caller.open(method, bound)
 

@@ -11,9 +11,10 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 
 from .faults import HostFault
+from .inbox import Inbox
 from .line import Line
 
-_forgotten: SimpleQueue[tuple[Line, str]] = SimpleQueue()  # whose `put` may interrupt another one
+_forgotten: SimpleQueue[tuple[Line, Inbox]] = SimpleQueue()  # whose `put` may interrupt another one
 _threads: list[Thread] = []
 _lock = Lock()
 
@@ -26,14 +27,17 @@ def start() -> None:
             _threads[0].start()
 
 
-def reap(line: Line, stream: str) -> None:
-    """Cancel `stream` soon."""
-    _forgotten.put((line, stream))
+def reap(line: Line, inbox: Inbox) -> None:
+    """Cancel a stream soon. Takes no lock."""
+    _forgotten.put((line, inbox))
 
 
 def _run() -> None:
     while True:
-        line, stream = _forgotten.get()
+        line, inbox = _forgotten.get()
+        inbox.abandon()
+        if inbox.ended is not None:
+            continue
         with suppress(HostFault, RuntimeError):  # the line is broken, or another process's
-            line.notify("streams/cancel", {"stream": stream})
-        del line
+            line.notify("streams/cancel", {"stream": inbox.stream})
+        del line, inbox

@@ -73,9 +73,14 @@ class StreamSession(Stream[StreamState, Any]):
 
     def exchange(self, batch: AnnotatedBatch, timeout_s: float | None = None) -> AnnotatedBatch:
         """Send a batch and wait for an answer: to this one, unless others were sent ahead. Raises `SidecarError`
-        (`invalid_input`, with nothing sent, for a batch that does not fit), `StreamEnded`, `CallTimeout`."""
-        self.send(batch, timeout_s)
-        return self.receive(timeout_s)
+        (`invalid_input`, with nothing sent, for a batch that does not fit), `StreamEnded`, and `CallTimeout`, which
+        cancels the stream."""
+        try:
+            self.send(batch, timeout_s)
+            return self.receive(timeout_s)
+        except CallTimeout:
+            self.cancel()  # or the next answer would be taken for that of another batch
+            raise
 
     def send(self, batch: AnnotatedBatch, timeout_s: float | None = None) -> None:
         """Send a batch without waiting for its answer, only for credit. Answers come in order."""
@@ -107,9 +112,12 @@ class StreamSession(Stream[StreamState, Any]):
         return self._batches.popleft()
 
     def __iter__(self) -> Iterator[AnnotatedBatch]:
-        """All batches that come from a producer. Leaving the loop early cancels the stream."""
+        """All batches that come from a producer. Leaving the loop early cancels the stream. Raises `StreamEnded` where
+        that has happened already."""
         if self.kind == "exchange":
             raise TypeError("an exchange answers what is sent: use exchange, or send and receive")
+        if self._is_left:
+            self._raise_if_ended()
         return self._iterate()
 
     def _iterate(self) -> Iterator[AnnotatedBatch]:
@@ -120,11 +128,16 @@ class StreamSession(Stream[StreamState, Any]):
                 except StreamEnded:
                     return
                 yield batch
-        finally:
-            self.cancel()
+        except GeneratorExit:  # it was left early, or collected, and then on any thread, with any lock held
+            self._is_left = True
+            reap(self._line, self._inbox)
 
     def checkpoint(self, ttl_s: int | None = None, timeout_s: float | None = None) -> Checkpoint:
-        """`streams/checkpoint`: a token from which `resume` goes on after the batches that were answered so far."""
+        """`streams/checkpoint`: a token from which `resume` goes on where the sidecar is now, which is ahead of this
+        session: `receive` until `outputs` is that of the checkpoint, and send again what came after its `inputs`.
+        Raises `StreamEnded` where nothing is left to go on with."""
+        if self._is_left or self._inbox.ended is not None:
+            raise self._inbox.ended or StreamEnded("cancel")
         params: dict[str, Any] = {"stream": self.id} if ttl_s is None else {"stream": self.id, "ttl_s": ttl_s}
         made = self._line.request("streams/checkpoint", params).result(timeout_s)
         return Checkpoint(bytes(made["token"].data), made["outputs"], made["inputs"], made["expires_at"])
@@ -166,7 +179,7 @@ class StreamSession(Stream[StreamState, Any]):
 
     def __del__(self) -> None:
         if not getattr(self, "_is_left", True) and self._inbox.ended is None:
-            reap(self._line, self.id)
+            reap(self._line, self._inbox)
 
     # ----------------------------------------------------------------------------------------------------------
 
@@ -174,7 +187,7 @@ class StreamSession(Stream[StreamState, Any]):
         if self.kind != "exchange":
             raise TypeError("a producer takes no input: iterate over it")
         if not isinstance(batch, AnnotatedBatch):
-            raise TypeError(f"an AnnotatedBatch is exchanged, not a {type(batch).__name__}")
+            raise TypeError(f"an AnnotatedBatch is exchanged, not a {type(batch).__name__}: AnnotatedBatch(batch)")
         if self._form is None:
             self._form = Form(self.input_schema or batch.batch.schema, "invalid_input", exact=True)
         conformed = self._form.conform(batch.batch)
@@ -209,7 +222,11 @@ class StreamSession(Stream[StreamState, Any]):
     def _raise_if_ended(self) -> None:
         if self._inbox.ended is not None and not self._inbox.has_piece():
             self._is_error_seen = True
-            raise self._inbox.ended
+            ended = self._inbox.ended
+            try:
+                raise ended
+            finally:
+                del self, ended  # or the error would hold this frame, which holds the error
         if self._is_left:
             raise StreamEnded("cancel")
 

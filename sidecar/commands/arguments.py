@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from ..wire.payload import Payload
-from . import shapes
+from . import json_text, shapes
 from .mistake import Mistake
 from .shapes import Field, Record
 
@@ -62,10 +61,25 @@ def value(field: Field, text: str) -> Any:
     if text.startswith("@@"):
         text = text[1:]
     elif text.startswith("@"):
-        data = _file(field, text[1:])
-        if isinstance(inner, shapes.Binary):
-            return Payload(inner.payload, data)
-        text = _decoded(field, data)
+        return _of_file(field, inner, text[1:])
+    if any("\ud800" <= character <= "\udfff" for character in text):  # how Python shows bytes that are no UTF-8
+        raise Mistake(f"{field.name}={text!r:.80}: this is no UTF-8")
+    return _of_text(field, inner, text)
+
+
+def _of_file(field: Field, inner: Any, path: str) -> Any:
+    data = _file(field, path)
+    if isinstance(inner, shapes.Binary):
+        if inner.payload == "arrow" and not data:
+            raise Mistake(f"{field.name}=@{path}: the file is empty, and no Arrow IPC stream")
+        return Payload(inner.payload, data)
+    try:
+        return _of_text(field, inner, _decoded(field, data))
+    except Mistake as fault:
+        raise Mistake(f"{path}: {fault}") from None
+
+
+def _of_text(field: Field, inner: Any, text: str) -> Any:
     if isinstance(inner, shapes.Binary):
         return _base64(field, text)
     if _is_text(inner):
@@ -91,17 +105,33 @@ def _json(field: Field, shape: Any, text: str) -> Any:
     if isinstance(shape, shapes.Real) and text in ("NaN", "Infinity", "-Infinity"):
         return text
     try:
-        made = json.loads(text, parse_constant=_refuse)
+        made = json_text.read(text)
+    except json_text.Refused as fault:
+        raise Mistake(f"{field.name}={text:.80}: {fault}") from None
     except (ValueError, RecursionError):
         if isinstance(shape, shapes.Either) and any(map(_is_text, shape.plain)):
             return text
-        quoted = "; a text is written in quotes" if isinstance(shape, shapes.Anything | shapes.Either) else ""
-        raise Mistake(f"{field.name}={text:.80}: {field.name} is {shapes.text(field.shape)}{quoted}") from None
+        example = f"; write it as JSON, for example {_example(field.name, shape)}"
+        raise Mistake(f"{field.name}={text:.80}: {field.name} is {shapes.text(field.shape)}{example}") from None
     return _safe(made) if isinstance(shape, shapes.Integer) else made
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)
+_TEXT_EXAMPLE = "'\"a text\"'"
+_EXAMPLES: dict[type, str] = {
+    shapes.Integer: "3",
+    shapes.Real: "1.5",
+    shapes.Listing: "'[1, 2]'",
+    shapes.Fixed: "'[1, 2]'",
+    shapes.Pairs: "'[[1, 2]]'",
+    shapes.Mapping: "'{\"a\": 1}'",
+    shapes.Record: "'{\"a\": 1}'",
+    shapes.Choice: "1",
+}
+
+
+def _example(name: str, shape: Any) -> str:
+    """A pair of that kind, as it is typed in a shell; a text is the one that everybody gets wrong."""
+    return f"{name}={_EXAMPLES.get(type(shape), _TEXT_EXAMPLE)}"
 
 
 def _safe(number: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -11,6 +10,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from ..streams.batch import AnnotatedBatch
+from . import json_text
 from .arrow_forms import batch_of
 from .mistake import Mistake
 from .target import say
@@ -23,6 +23,8 @@ Guard = Callable[[], AbstractContextManager[Any]]
 def opened(path: str) -> Iterator[Any]:
     """A file, or with `-` standard input."""
     if path == "-":
+        if sys.stdin is None:
+            raise Mistake("standard input is closed: give --input FILE")
         if sys.stdin.isatty():
             say("one JSON object a line; end with Ctrl-D")
         with nullcontext(sys.stdin.buffer) as file:
@@ -98,7 +100,9 @@ def _ndjson(file: BinaryIO, schema: pa.Schema | None, lines: int, guard: Guard) 
 
 def _rows(line: bytes, number: int) -> list[Any]:
     try:
-        made = json.loads(line)
+        made = json_text.read(line)
+    except json_text.Refused as fault:
+        raise Mistake(f"line {number} of the input: {fault}") from None
     except (ValueError, RecursionError) as fault:
         raise Mistake(f"line {number} of the input is no JSON: {fault}") from None
     return made if isinstance(made, list) else [made]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import shapes
-from .identifiers import Names, pascal, snake
+from .identifiers import Names, pascal, shown, snake
 from .rust_prelude import METHOD, PRELUDE
 from .shapes import Field, Record, Shape
 from .typescript import input_names, note
@@ -211,4 +211,4 @@ def _escaped(character: str) -> str:
 
 
 def _comment(text: str) -> list[str]:
-    return [f"/// {line}".rstrip() for line in text.splitlines()]
+    return [f"/// {line}".rstrip() for line in shown(text).splitlines()]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from . import shapes
-from .identifiers import Names, pascal
+from .identifiers import Names, pascal, shown
 from .shapes import Field, Record, Shape
 
 _RESERVED = {"Array", "Methods", "MethodName", "Record", "String", "Uint8Array", "METHODS_DIGEST", "METHOD_KINDS"}
@@ -190,7 +190,7 @@ def _array(item: str) -> str:
 
 def _comment(paragraphs: Iterable[str]) -> list[str]:
     text = "\n\n".join(filter(None, paragraphs)).replace("*/", "*\\/")
-    lines = text.splitlines()
+    lines = shown(text).splitlines()
     if len(lines) < 2:
         return [f"/** {line} */" for line in lines]
     return ["/**", *(f" * {line}".rstrip() for line in lines), " */"]

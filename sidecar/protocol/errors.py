@@ -105,7 +105,8 @@ class SidecarError(Exception):
 
     def to_object(self) -> ErrorObject:
         """The error as it stands in a response."""
-        return ErrorObject(self.code, self.message, {"kind": self.kind, **self.data})
+        data = self.data if isinstance(self.data, dict) else {}  # a service may have put anything there
+        return ErrorObject(self.code, str(self.message), {"kind": self.kind, **data})
 
     def __repr__(self) -> str:
         return f"SidecarError({self.kind!r}, {self.message!r}, {self.data!r})"

@@ -129,9 +129,15 @@ class Flow:
         return self.credit_bytes > 0
 
     def emitted(self, size: int) -> None:
-        """A batch is on its way to the host."""
+        """A batch is on its way to the host; an exchange's is the answer to one of the host's."""
         self.outputs += 1
+        self.inputs += self.kind == "exchange"
         self.credit_bytes -= size
+
+    def dropped(self, batches: int) -> None:
+        """So many batches were not sent after all."""
+        self.outputs -= batches
+        self.inputs -= batches * (self.kind == "exchange")
 
     def granted(self, size: int) -> None:
         """The host gave credit."""

@@ -13,7 +13,7 @@ from ..protocol.messages import BadMessage, Message, Notification, Result, check
 from ..protocol.methods import Method, convert, lane
 from ..wire.framing import Refused, encode
 from ..wire.limits import MIB
-from .context import CallContext, Surroundings
+from .context import CallRuntime, RequestContext
 from .lanes import Lanes
 from .outcomes import encode_response, encode_result, failure
 from .pending import Pending
@@ -37,7 +37,7 @@ class _Work(NamedTuple):
     call: Call
     method: Method
     params: Any
-    context: CallContext
+    context: RequestContext
     frame_bytes: int
     timer: Timer | None
 
@@ -66,7 +66,7 @@ class Calls:
         self._lock = RLock()  # guards the conversation and the unsent answers
         self._changed = Condition(self._lock)  # told only while the process stops: nobody waits before that
         self._lanes = Lanes()
-        self._around = Surroundings(self._commit, self._notify, clock, streams)
+        self._runtime = CallRuntime(self._commit, self._notify, clock, streams)
 
     def receive(self, message: Message) -> Event | None:
         """What to do about a message of the host's."""
@@ -88,24 +88,23 @@ class Calls:
             key = lane(call.params)
             is_small = frame_bytes <= CHEAP_BYTES
             if is_small and method.is_cheap(params) and self._lanes.is_idle(key) and self._writer.has_room():
-                context = CallContext(call, self._around)
+                context = RequestContext(call, self._runtime)
                 self._answer(call, self._run(call, method, params, context), RESERVE_BYTES)
                 return
-            self._pending.check(frame_bytes)
+            self._pending.take(frame_bytes)
         except Refused as refusal:
             self._answer(call, overloaded(refusal, frame_bytes), RESERVE_BYTES)
         except Exception as error:
             self._answer(call, failure(call.method, error, self._terms.debug), RESERVE_BYTES)
         else:
             call.params = {}  # the handler has them as a struct; a second reference would outlive it
-            self._pending.add(frame_bytes)
             self._lanes.submit(key, partial(self._execute, self._work(call, method, params, frame_bytes)))
 
     def _work(self, call: Call, method: Method, params: Any, frame_bytes: int) -> _Work:
         timeout_s = getattr(params, "timeout_s", None)
         deadline = None if timeout_s is None else self._clock() + timeout_s
         timer = None if deadline is None else self._timers.at(deadline, partial(self._expire, call))
-        return _Work(call, method, params, CallContext(call, self._around, deadline), frame_bytes, timer)
+        return _Work(call, method, params, RequestContext(call, self._runtime, deadline), frame_bytes, timer)
 
     def _resolve(self, call: Call) -> tuple[Method, Any]:
         method = self._methods.get(call.method)
@@ -133,7 +132,7 @@ class Calls:
             opened.start()
         del work, outcome, parts  # an error's traceback leads back to this frame, and with it to the payload
 
-    def _run(self, call: Call, method: Method, params: Any, context: CallContext) -> Any:
+    def _run(self, call: Call, method: Method, params: Any, context: RequestContext) -> Any:
         with self._lock:
             if not self._conversation.start(call):
                 return None  # cancelled before it began; the answer is dropped as any late one

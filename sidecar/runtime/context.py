@@ -19,7 +19,7 @@ PROGRESS_DELAY_S = 0.1
 """A call that ends sooner than this sends no progress at all."""
 
 
-class Surroundings(NamedTuple):
+class CallRuntime(NamedTuple):
     """What a call needs of the process."""
 
     commit: Callable[[Call], None]
@@ -28,18 +28,18 @@ class Surroundings(NamedTuple):
     streams: Streams
 
 
-class CallContext:
+class RequestContext:
     """Implements `protocol.methods.Context` for one call, on the one thread that serves it. `opened` is the stream
     that the answer opens, `after` what is to be left once it is sent."""
 
-    def __init__(self, call: Call, around: Surroundings, deadline: float | None = None) -> None:
+    def __init__(self, call: Call, runtime: CallRuntime, deadline: float | None = None) -> None:
         self.id: Id = call.id
         self.deadline = deadline
         self.opened: RunningStream | None = None
         self.after = ExitStack()
         self._call = call
-        self._around = around
-        self._next_progress_at = around.clock() + PROGRESS_DELAY_S
+        self._runtime = runtime
+        self._next_progress_at = runtime.clock() + PROGRESS_DELAY_S
 
     @property
     def cancelled(self) -> bool:
@@ -53,33 +53,33 @@ class CallContext:
 
     def commit(self) -> None:
         """From here on the call cannot be cancelled. Raises `Cancelled` if it was."""
-        self._around.commit(self._call)
+        self._runtime.commit(self._call)
 
     def progress(self, done: int, total: int | None, unit: str, message: str = "") -> None:
         """Send `$/progress`, unless one was sent less than 50 ms ago; raise `Cancelled` if the call was."""
         self.check()
-        now = self._around.clock()
+        now = self._runtime.clock()
         if now < self._next_progress_at:
             return
         self._next_progress_at = now + PROGRESS_INTERVAL_S
         params: dict[str, Any] = {"id": self.id, "done": done, "total": total, "unit": unit, "message": message}
-        self._around.notify(Notification("$/progress", params))
+        self._runtime.notify(Notification("$/progress", params))
 
     def log(self, level: str, message: str, extra: dict[str, Any]) -> None:
         """Send `$/log`. Raises `TypeError` for what has no JSON form."""
         params = {"id": self.id, "level": level, "message": encodable(message), "extra": extra}
-        self._around.notify(Notification("$/log", params))
+        self._runtime.notify(Notification("$/log", params))
 
     def open_stream(self, id: str, turns: Turns, credit_bytes: int, outputs: int = 0, inputs: int = 0) -> None:
         """Register a stream; it begins when the result is sent."""
-        self._around.streams.check_free(id)
+        self._runtime.streams.check_free(id)
         self.commit()
-        self.opened = self._around.streams.open(id, turns, credit_bytes, self.deadline, outputs, inputs)
+        self.opened = self._runtime.streams.open(id, turns, credit_bytes, self.deadline, outputs, inputs)
 
     def pause(self, stream: str) -> Paused:
         """Hold a stream between two turns, until the answer is sent."""
-        return self.after.enter_context(self._around.streams.paused(stream, self.check))
+        return self.after.enter_context(self._runtime.streams.paused(stream, self.check))
 
     def streams(self) -> list[StreamInfo]:
         """The open streams, oldest first."""
-        return [stream.info() for stream in self._around.streams.list()]
+        return [stream.info() for stream in self._runtime.streams.list()]

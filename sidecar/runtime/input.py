@@ -13,19 +13,21 @@ from .pending import Pending
 
 class Input:
     """Pieces in order of arrival, and within the first of them the batches that are left. They count as pending until
-    they are served. `add` and `clear` are called under the stream's lock, the rest by the thread of its turns."""
+    they are served. `head` is the next batch, None until it is fetched. `add` and `clear` are called under the stream's
+    lock, the rest by the thread of its turns."""
 
     def __init__(self, pending: Pending) -> None:
         self._pending = pending
         self._pieces: deque[Payload] = deque()
         self._batches: Iterator[Any] | None = None
+        self.head: Any = None
 
     def __bool__(self) -> bool:
         return bool(self._pieces)
 
     def add(self, piece: Payload) -> None:
-        """A piece came."""
-        self._pending.add(piece.size)
+        """A piece came. Raises `Refused`."""
+        self._pending.take(piece.size)
         self._pieces.append(piece)
 
     def clear(self) -> None:
@@ -33,17 +35,20 @@ class Input:
         while self._pieces:
             self._pending.remove(self._pieces.popleft().size)
 
-    def next_batch(self, turns: Turns, served: Callable[[int], None]) -> Any:
-        """The next batch; None, where there is no other in the pieces that are here. `served` is told the size of each
+    def fetch(self, turns: Turns, served: Callable[[int], None]) -> None:
+        """Bring the next batch to the head, where the pieces that are here have one. `served` is told the size of each
         piece that is done with. Raises `SidecarError` for bytes that hold no batches."""
-        while self._pieces:
+        while self.head is None and self._pieces:
             if self._batches is None:
                 self._batches = turns.read(self._pieces[0])
-            batch = next(self._batches, None)
-            if batch is not None:
-                return batch
-            self._batches = None
-            size = self._pieces.popleft().size
-            self._pending.remove(size)
-            served(size)
-        return None
+            self.head = next(self._batches, None)
+            if self.head is None:
+                self._batches = None
+                size = self._pieces.popleft().size
+                self._pending.remove(size)
+                served(size)
+
+    def take(self) -> Any:
+        """The batch at the head, which is the next one's place from here on."""
+        batch, self.head = self.head, None
+        return batch

@@ -24,6 +24,7 @@ class Lanes:
         self._waiting: dict[str, deque[Task]] = {}  # a lane is here while one of its tasks is ready or running
         self._ready: SimpleQueue[tuple[str | None, Task] | None] = SimpleQueue()
         self._threads = 0
+        self._ended = 0  # tasks, since `is_stalled` was asked
         self._free = 0  # threads that wait, less the tasks that are ready
 
     def is_idle(self, lane: str | None) -> bool:
@@ -40,6 +41,23 @@ class Lanes:
                     return
                 self._waiting[lane] = deque()
             self._dispatch(lane, task)
+
+    def is_stalled(self) -> bool:
+        """Whether tasks wait and none has ended since this was last asked."""
+        with self._lock:
+            ended, self._ended = self._ended, 0
+            return self._free < 0 and not ended
+
+    def is_waiting(self) -> bool:
+        """Whether tasks wait for a thread."""
+        return self._free < 0
+
+    def grow(self, count: int) -> None:
+        """Take so many threads more, where tasks wait."""
+        with self._lock:
+            self._max_threads += count
+            while self._free < 0 and self._threads < self._max_threads and self._add_thread():
+                self._free += 1
 
     def close(self) -> None:
         """End the threads, each when its task has ended; what waits is not run."""
@@ -71,6 +89,7 @@ class Lanes:
             task()
             del ready, task  # or an idle thread would keep the last request's payload alive
             with self._lock:
+                self._ended += 1
                 self._free += 1
                 if lane is not None:
                     self._next(lane)

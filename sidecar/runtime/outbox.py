@@ -90,16 +90,18 @@ class Outbox:
 
     def _take(self) -> list[Any]:
         first = self._items.popleft()
-        self._in_flight_bytes = first.size
+        self._in_flight_bytes += first.size  # `sent` may be late: another thread may write meanwhile
+        size = first.size
         if not first.is_batch:
             return first.buffers
         buffers = list(first.buffers)
         limit = min(FRAME_BYTES, self._terms.limits.max_payload_bytes)
-        while self._items and self._items[0].is_batch and self._in_flight_bytes + self._items[0].size <= limit:
+        while self._items and self._items[0].is_batch and size + self._items[0].size <= limit:
             item = self._items.popleft()
             buffers += item.buffers
-            self._in_flight_bytes += item.size
-        if len(buffers) > 1 and self._in_flight_bytes <= FRAME_BYTES:
+            size += item.size
+        self._in_flight_bytes += size - first.size
+        if len(buffers) > 1 and size <= FRAME_BYTES:
             buffers = [b"".join(buffers)]  # 20 µs at most, where a system call takes no more than 1024 parts
         batches = Payload("arrow", buffers)
         return encode(Notification("streams/data", {"stream": self.stream, "batches": batches}))

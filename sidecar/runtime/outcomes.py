@@ -10,14 +10,17 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from ..protocol.errors import ErrorObject, SidecarError
 from ..protocol.messages import Failure, Message, Notification, Result, check_size
 from ..wire.framing import PREFIX_BYTES, encode
 from ..wire.limits import Limits
 
-MAX_CUT_CHARACTERS = 400
+MAX_CUT_CHARACTERS = 200
 MAX_CUT_FIELDS = 4
-"""What is left of an error that is too large for the host: a character may take six bytes."""
+MAX_CUT_FIELD_BYTES = 64
+"""What is left of an error that is too large for the host: a character may take six bytes, and a stream's id 1536."""
 
 _log = logging.getLogger("sidecar")
 
@@ -85,10 +88,12 @@ def _encode_error(error: ErrorObject, limits: Limits, message: Callable[[ErrorOb
 
 def _cut(error: ErrorObject) -> ErrorObject:
     """The error with the beginning of its message and without its large fields: 4 KiB, which every host takes."""
-    fields = {
-        name: value for name, value in error.data.items() if isinstance(value, int | str) and len(f"{value}") < 64
-    }
-    return ErrorObject(error.code, _beginning(error.message), dict(list(fields.items())[:MAX_CUT_FIELDS]))
+    fields = [(name, value) for name, value in error.data.items() if _is_small(name) and _is_small(value)]
+    return ErrorObject(error.code, _beginning(error.message), dict(fields[:MAX_CUT_FIELDS]))
+
+
+def _is_small(value: Any) -> bool:
+    return isinstance(value, int | str) and len(msgspec.json.encode(value)) <= MAX_CUT_FIELD_BYTES
 
 
 def _beginning(text: str) -> str:

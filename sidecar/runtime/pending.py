@@ -24,9 +24,11 @@ class Pending:
         if waiting and waiting + REQUEST_BYTES + frame_bytes > self._max_bytes:
             raise Refused(f"{waiting} bytes of requests wait already, the limit is {self._max_bytes}")
 
-    def add(self, frame_bytes: int) -> None:
-        """A lane has the request."""
+    def take(self, frame_bytes: int) -> None:
+        """A request waits from here on. Raises `Refused` as `check` does: a frame may have been let in before the one
+        ahead of it was counted."""
         with self._lock:
+            self.check(frame_bytes)
             self._bytes += REQUEST_BYTES + frame_bytes
 
     def remove(self, frame_bytes: int) -> None:

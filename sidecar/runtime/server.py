@@ -17,7 +17,7 @@ from ..wire.framing import Frame, FrameError, FrameReader, encode
 from ..wire.limits import MIB, Limits
 from . import platform
 from .calls import RESERVE_BYTES, SHUTDOWN, Calls
-from .outcomes import encode_log
+from .outcomes import encode_log, encode_response
 from .pending import Pending
 from .stdio import Wire
 from .stopping import EXIT_INTERNAL, EXIT_OK, EXIT_OUTPUT_BROKEN, EXIT_PROTOCOL, FLUSH_S, Stop, Stopper
@@ -114,7 +114,7 @@ class Server:
     def _take(self, frame: Frame) -> None:
         event = self._receive(frame)
         if isinstance(event, Answer):
-            self._send(event.response)
+            self._writer.put(encode_response(event.response, self._terms.limits), RESERVE_BYTES)
         elif isinstance(event, Execute) and event.call.method == SHUTDOWN:
             self._shut_down()
         elif isinstance(event, Execute):

@@ -9,7 +9,9 @@ from threading import Condition, RLock
 from typing import NamedTuple
 
 from ..protocol.errors import Cancelled, SidecarError
+from ..protocol.messages import overloaded
 from ..protocol.streams import Flow, Paused, Phase, Reason, StreamInfo, Turns
+from ..wire.framing import Refused
 from ..wire.payload import Payload
 from .input import Input
 from .lanes import Task
@@ -33,7 +35,7 @@ UNWANTED: frozenset[Reason] = frozenset({"cancel", "idle"})
 _log = logging.getLogger("sidecar")
 
 
-class Surroundings(NamedTuple):
+class StreamRuntime(NamedTuple):
     """What a stream needs of the process. `submit` runs a task on a thread, `offer` tells the writer of output,
     `forget` is called at the end, `closed` after `on_close`."""
 
@@ -49,23 +51,23 @@ class Surroundings(NamedTuple):
 class RunningStream:
     """The methods may be called on any thread and do not wait, but for `paused`."""
 
-    def __init__(self, id: str, turns: Turns, flow: Flow, deadline: float | None, around: Surroundings) -> None:
+    def __init__(self, id: str, turns: Turns, flow: Flow, deadline: float | None, runtime: StreamRuntime) -> None:
         self.id = id
         self.method = turns.method
         self.flow = flow
         self.timer: Timer | None = None
         self._turns = turns
-        self._around = around
+        self._runtime = runtime
         self._lock = RLock()
         self._changed = Condition(self._lock)
-        self._outbox = Outbox(id, self._changed, self._schedule, around.terms)
+        self._outbox = Outbox(id, self._changed, self._schedule, runtime.terms)
         self._output = StreamOutput(
-            self._outbox, flow, deadline, self._changed, around.offer, around.terms, around.clock
+            self._outbox, flow, deadline, self._changed, runtime.offer, runtime.terms, runtime.clock
         )
-        self._input = Input(around.pending)
+        self._input = Input(runtime.pending)
         self._started = self._is_told = self._running = self._in_turn = self._held = self._closed = False
         self._last_reason: Reason | None = None
-        self._active_at = around.clock()
+        self._active_at = runtime.clock()
 
     # -- what the host says ----------------------------------------------------------------------------------
 
@@ -73,12 +75,8 @@ class RunningStream:
         """The host has the answer that opens the stream. What there is already, which can only be its end, follows."""
         with self._lock:
             self._started = True
-            has_ended = self._outbox.bytes > 0
-        if has_ended:
-            self._around.offer(self._outbox, False)
-        with self._lock:
-            self._is_told = self._is_told or has_ended
             self._schedule()
+        self._tell_end(is_new=True)
 
     def discard(self) -> None:
         """The host could not be told that the stream is open, so it is told of no end."""
@@ -86,7 +84,7 @@ class RunningStream:
             self.flow.end("error")
             self._is_told = True
             self._schedule()
-        self._around.forget(self)
+        self._runtime.forget(self)
 
     def data(self, piece: Payload) -> None:
         """Input came."""
@@ -94,17 +92,19 @@ class RunningStream:
             with self._lock:
                 if self.flow.ended:
                     return
-                self._active_at = self._around.clock()
+                self._active_at = self._runtime.clock()
                 self.flow.received(piece.size)
                 self._input.add(piece)
                 self._schedule()
         except SidecarError as error:
             self.fail(error)
+        except Refused as refusal:
+            self.fail(overloaded(refusal, piece.size))
 
     def credit(self, size: int) -> None:
         """More output may go."""
         with self._lock:
-            self._active_at = self._around.clock()
+            self._active_at = self._runtime.clock()
             self.flow.granted(size)
             self._schedule()
             self._changed.notify_all()
@@ -112,7 +112,7 @@ class RunningStream:
     def close(self) -> None:
         """The host has no more input, or wants no more output."""
         with self._lock:
-            self._active_at = self._around.clock()
+            self._active_at = self._runtime.clock()
             self.flow.close()
             self._schedule()
             self._changed.notify_all()
@@ -128,21 +128,26 @@ class RunningStream:
                 return False
             self._input.clear()
             if reason in UNWANTED or (reason == "close" and self.flow.kind == "producer"):
-                self.flow.outputs -= self._outbox.drop_batches()
-            counts = {"outputs": self.flow.outputs, "inputs": self.flow.inputs}
-            params = {"stream": self.id, "reason": reason, **counts}
-            is_new = self._outbox.add_message(
-                encode_notification("streams/end", params, error, self._around.terms.limits)
-            )
-            is_started = self._started
+                self.flow.dropped(self._outbox.drop_batches())
+            params = {"stream": self.id, "reason": reason, "outputs": self.flow.outputs, "inputs": self.flow.inputs}
+            frame = encode_notification("streams/end", params, error, self._runtime.terms.limits)
+            is_new = self._outbox.add_message(frame)
             self._changed.notify_all()
-        if is_new and is_started:
-            self._around.offer(self._outbox, False)
-        with self._lock:
-            self._is_told = is_started or self._is_told
-            self._schedule()
-        self._around.forget(self)
+        self._tell_end(is_new)
+        self._runtime.forget(self)
         return True
+
+    def _tell_end(self, is_new: bool) -> None:
+        """Hand the end to the writer, once the host knows of the stream. `on_close` comes after that: when all are
+        closed, the process may end as soon as the writer has nothing left."""
+        with self._lock:
+            if not self._started or not self.flow.ended or self._is_told:
+                return
+        if is_new:
+            self._runtime.offer(self._outbox, False)
+        with self._lock:
+            self._is_told = True
+            self._schedule()
 
     # -- what the rest of the process asks -------------------------------------------------------------------
 
@@ -155,7 +160,7 @@ class RunningStream:
         """
         with self._lock:
             self._output.pauses += 1
-            self._active_at = self._around.clock()
+            self._active_at = self._runtime.clock()
             self._changed.notify_all()
         try:
             with self._lock:
@@ -202,7 +207,7 @@ class RunningStream:
         """Under the lock: get a thread if there is something to do and none does it."""
         if not self._running and self._has_work():
             self._running = True
-            self._around.submit(self._run)
+            self._runtime.submit(self._run)
 
     def _has_work(self) -> bool:
         if self.flow.phase is Phase.ENDED:
@@ -211,7 +216,9 @@ class RunningStream:
             return False
         if self._is_over():
             return True
-        return (self.flow.kind == "producer" or bool(self._input)) and self._output.may_emit()
+        if self.flow.kind == "exchange" and self._input.head is None:
+            return bool(self._input)  # to be read, and let go of where it is served
+        return self._output.may_emit()
 
     def _is_over(self) -> bool:
         """Whether the host closed it and nothing is left to serve."""
@@ -221,7 +228,7 @@ class RunningStream:
         return self.flow.ended or (not self._in_turn and not self._outbox.bytes)
 
     def _run(self) -> None:
-        yields_at = self._around.clock() + SLICE_S
+        yields_at = self._runtime.clock() + SLICE_S
         while self._begin_step(yields_at):
             if self.flow.ended:
                 self._close()
@@ -232,13 +239,13 @@ class RunningStream:
         """Leave the step before, and go on if there is another; else give the thread back."""
         with self._lock:
             self._in_turn = False
-            self._active_at = self._around.clock()
+            self._active_at = self._runtime.clock()
             if self._output.pauses:
                 self._changed.notify_all()
             if self._has_work():
                 self._in_turn = self._active_at < yields_at
                 if not self._in_turn:
-                    self._around.submit(self._run)
+                    self._runtime.submit(self._run)
                 return self._in_turn
             self._running = False
         self._end_if_winding_down()
@@ -261,13 +268,12 @@ class RunningStream:
             elif isinstance(error, Cancelled) and self._last_reason is not None:
                 self.end(self._last_reason)
             else:
-                self.fail(failure(self.method, error, self._around.terms.debug))
+                self.fail(failure(self.method, error, self._runtime.terms.debug))
 
     def _exchange(self) -> None:
-        batch = self._input.next_batch(self._turns, self._give_credit)
-        if batch is not None:
-            self._turns.turn(batch, self._output)
-            self.flow.inputs += 1
+        self._input.fetch(self._turns, self._give_credit)
+        if self._input.head is not None and self._output.may_emit():
+            self._turns.turn(self._input.take(), self._output)
 
     def _give_credit(self, served_bytes: int) -> None:
         owed = self.flow.served(served_bytes)
@@ -282,4 +288,4 @@ class RunningStream:
             _log.exception("on_close of a stream of %s failed", self.method)
         with self._lock:
             self._closed = True
-        self._around.closed(self)
+        self._runtime.closed(self)

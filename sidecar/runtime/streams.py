@@ -12,9 +12,9 @@ from ..protocol.errors import SidecarError, deadline_exceeded
 from ..protocol.messages import Notification
 from ..protocol.methods import convert
 from ..protocol.streams import CloseParams, CreditParams, DataParams, Flow, Paused, Reason, Turns
-from .lanes import Lanes
+from .lanes import Lanes, Task
 from .pending import Pending
-from .stream import RunningStream, Surroundings
+from .stream import RunningStream, StreamRuntime
 from .terms import Terms
 from .timers import Timers
 from .writer import Writer
@@ -24,6 +24,14 @@ MAX_STREAMS = 1024
 
 IDLE_S = 3600.0
 """A stream whose host says nothing for so long ends; 0 lets it wait for ever."""
+
+RUNNING_THREADS = 8
+"""Threads for turns. With more of them at work, Python's lock goes around for so long that a ping waits for seconds
+(measured: 2.9 s with 64 busy ones)."""
+
+STALL_S = 0.1
+"""Where turns wait for a thread and none has ended for so long, all threads wait for their hosts or never return: then
+there are more."""
 
 REMEMBERED_STREAMS = 4096
 """Ids of streams that have ended: messages for them were on their way and are no fault."""
@@ -52,7 +60,8 @@ class Streams:
         max_streams: int = MAX_STREAMS,
         idle_s: float = IDLE_S,
     ) -> None:
-        self._lanes = Lanes(max_streams, "stream")  # a turn may wait for its host, or never return
+        self._lanes = Lanes(RUNNING_THREADS, "stream")
+        self._watches_stall = False
         self._timers = timers
         self._clock = clock
         self._max_streams = max_streams
@@ -62,8 +71,8 @@ class Streams:
         self._unclosed: set[RunningStream] = set()  # those whose `on_close` was not called yet
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._stopping = self._watches_idle = False
-        self._around = Surroundings(
-            submit=lambda task: self._lanes.submit(None, task),
+        self._runtime = StreamRuntime(
+            submit=self._submit,
             offer=writer.offer,
             pending=pending,
             forget=self._forget,
@@ -80,7 +89,7 @@ class Streams:
         """Register a stream, which begins with `start`. Raises `stream_exists`, `too_many_streams` and
         `shutting_down`."""
         flow = Flow(turns.kind, credit_bytes, outputs, inputs)
-        stream = RunningStream(id, turns, flow, deadline, self._around)
+        stream = RunningStream(id, turns, flow, deadline, self._runtime)
         with self._changed:
             self.check_free(id)
             self._open[id] = stream
@@ -113,8 +122,7 @@ class Streams:
         with self._changed:
             stream = self._open.get(id)
             if stream is None:
-                message = f"there is no open stream {id!r}"
-                raise SidecarError("unknown_stream", message, stream=id, streams=list(self._open))
+                raise SidecarError("unknown_stream", f"there is no open stream {id!r}", stream=id)
         return stream
 
     def list(self) -> list[RunningStream]:
@@ -190,6 +198,19 @@ class Streams:
             if stream.is_idle(since):
                 message = f"the host said nothing for {self._idle_s:g} s"
                 stream.end("idle", SidecarError("idle_timeout", message, idle_s=self._idle_s))
+
+    def _submit(self, task: Task) -> None:
+        self._lanes.submit(None, task)
+        if self._lanes.is_waiting() and not self._watches_stall:
+            self._watches_stall = True
+            self._timers.at(self._clock() + STALL_S, self._look_for_stall)
+
+    def _look_for_stall(self) -> None:
+        if self._lanes.is_stalled():
+            self._lanes.grow(RUNNING_THREADS)
+        self._watches_stall = self._lanes.is_waiting()
+        if self._watches_stall:
+            self._timers.at(self._clock() + STALL_S, self._look_for_stall)
 
     def _watch_idle(self) -> None:
         self.end_idle()

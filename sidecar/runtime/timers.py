@@ -6,7 +6,9 @@ import heapq
 import logging
 from collections.abc import Callable
 from itertools import count
-from threading import Condition, Thread
+from threading import TIMEOUT_MAX, Condition, Thread
+
+MIN_SWEEP = 64
 
 _log = logging.getLogger("sidecar")
 
@@ -31,6 +33,7 @@ class Timers:
         self._clock = clock
         self._numbers = count()  # timers of one moment run in the order in which they were set
         self._heap: list[tuple[float, int, Timer]] = []
+        self._sweep_at = MIN_SWEEP
         self._changed = Condition()
         self._thread: Thread | None = None
         self._closed = False
@@ -39,12 +42,20 @@ class Timers:
         """Run `action` once the clock shows `when`."""
         timer = Timer(action)
         with self._changed:
+            self._sweep()
             heapq.heappush(self._heap, (when, next(self._numbers), timer))
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="timers", daemon=True)
                 self._thread.start()
             self._changed.notify()
         return timer
+
+    def _sweep(self) -> None:
+        """Forget the cancelled now and then: their times may be far off."""
+        if len(self._heap) >= self._sweep_at:
+            self._heap = [entry for entry in self._heap if entry[2].action is not None]
+            heapq.heapify(self._heap)
+            self._sweep_at = 2 * len(self._heap) + MIN_SWEEP
 
     def close(self) -> None:
         """End the thread; what was to come does not happen."""
@@ -79,4 +90,4 @@ class Timers:
                     return
                 left_s = self._heap[0][0] - self._clock() if self._heap else None
                 if left_s is None or left_s > 0:
-                    self._changed.wait(left_s)
+                    self._changed.wait(None if left_s is None else min(left_s, TIMEOUT_MAX))

@@ -107,7 +107,11 @@ class OutputCollector:
         return self._finished
 
     def _send(self, batch: pa.RecordBatch, metadata: Metadata | None) -> None:
-        self._output.emit(self._writer.write(batch, metadata))
+        try:
+            self._output.emit(self._writer.write(batch, metadata))
+        except SidecarError:  # the host did not get the dictionaries that the writer counts as sent
+            self._writer = PieceWriter(self._schema, with_schema=False)
+            raise
 
     def _unfit(self, data: Any, fault: Exception) -> SidecarError:
         if not isinstance(data, Mapping):

@@ -21,7 +21,7 @@ class Level(StrEnum):
     TRACE = "trace"
 
 
-class Host(Protocol):
+class Reporter(Protocol):
     """The way to the host, of a call or of a stream."""
 
     @property
@@ -49,7 +49,7 @@ class CallContext:
     """`ctx` of an implementation's methods and of a state's turns. `implementation` is the object that was mounted,
     `method` the `Service.method` that is served, `request_id` the id of the request or of the stream."""
 
-    def __init__(self, host: Host, method: str, request_id: int | str, implementation: object) -> None:
+    def __init__(self, host: Reporter, method: str, request_id: int | str, implementation: object) -> None:
         self._host = host
         self.method = method
         self.request_id = request_id

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
-from .service import REQUIRED, Method, Parameter, Service, resolved_hints, result_codec, stream_types
+from .service import REQUIRED, Method, Parameter, Service, resolved_hints, stream_types
 from .state import StreamState
 from .values.codec import InvalidValue, UnsupportedHint
 from .values.types import codec
@@ -80,17 +81,31 @@ def _read_method(service: str, name: str, function: Any) -> Method:
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError("async methods are not served: each call has a thread of its own, so write it without async")
     hints = resolved_hints(function)
-    parameters = tuple(_read_parameter(parameter, hints) for parameter in list(_parameters(function).values())[1:])
+    given = list(_parameters(function).values())
+    if not given or (given[0].name != "self" and given[0].name in hints):
+        raise TypeError("its first parameter must be self")
+    parameters = tuple(_read_parameter(parameter, hints) for parameter in given[1:])
     if "return" not in hints:
         raise TypeError("the return type is missing (None where it returns nothing)")
     doc = inspect.getdoc(function) or ""
     stream = stream_types(hints["return"])
+    if _is_state(hints["return"]):
+        raise TypeError(f"it returns a state: write Stream[{hints['return'].__name__}]")
     if stream is None:
-        return Method(service, name, doc, parameters, result_codec(hints["return"]), None, None)
+        return Method(service, name, doc, parameters, codec(hints["return"]), None, None)
     state, header = stream
-    if not (isinstance(state, type) and issubclass(state, StreamState)):
+    if not _is_state(state):
         raise TypeError(f"Stream[{state!r}] needs a subclass of StreamState")
     return Method(service, name, doc, parameters, None, state, None if header is None else codec(header))
+
+
+def _is_state(hint: Any, of: type = StreamState) -> bool:
+    """Whether a hint is a state's class, or the union of several."""
+    return all(isinstance(cls, type) and issubclass(cls, of) for cls in _alternatives(hint))
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
 def _read_parameter(parameter: inspect.Parameter, hints: dict[str, Any]) -> Parameter:
@@ -128,9 +143,10 @@ def _mismatches(method: Method, declared: Any, function: Any) -> Iterator[str]:
     try:
         given, hints = _parameters(function), resolved_hints(function)
     except (TypeError, ValueError) as fault:
-        yield str(fault)
+        yield "its first parameter must be self" if "invalid method signature" in str(fault) else str(fault)
         return
     yield from _parameter_mismatches(method, given)
+    yield from _default_mismatches(method, given)
     yield from _hint_mismatches(resolved_hints(declared), hints)
 
 
@@ -151,6 +167,22 @@ def _parameter_mismatches(method: Method, given: dict[str, inspect.Parameter]) -
             yield f"needs a parameter {name!r} that the Protocol does not have"
 
 
+def _default_mismatches(method: Method, given: dict[str, inspect.Parameter]) -> Iterator[str]:
+    """The Protocol's default is the one that counts, so another one would never be used."""
+    for parameter in method.parameters:
+        default = given[parameter.name].default if parameter.name in given else REQUIRED
+        if REQUIRED not in (default, parameter.default) and not _is_same_value(parameter, default):
+            yield f"the default of {parameter.name!r} is {default!r}, where the Protocol has {parameter.default!r}"
+
+
+def _is_same_value(parameter: Parameter, default: Any) -> bool:
+    try:
+        forms = [parameter.codec.to_json(value, parameter.name) for value in (default, parameter.default)]
+    except InvalidValue:
+        return False
+    return bool(forms[0] == forms[1])
+
+
 def _hint_mismatches(declared: dict[str, Any], given: dict[str, Any]) -> Iterator[str]:
     """Where both say a type, it must be the same one. The state of a stream may be another: hosts do not see it."""
     for name, hint in declared.items():
@@ -160,10 +192,28 @@ def _hint_mismatches(declared: dict[str, Any], given: dict[str, Any]) -> Iterato
         if mine is None or theirs is None:
             is_same = hint == given[name]
         else:
-            is_same = mine[1] == theirs[1] and issubclass(theirs[0], mine[0])
+            is_same = mine[1] == theirs[1] and (theirs[0] is Any or _is_state(theirs[0], mine[0]))
+            yield from _undecorated_states(theirs[0])
         if not is_same:
             what = "returns" if name == "return" else f"parameter {name!r} is"
             yield f"{what} {_shown(given[name])}, where the Protocol has {_shown(hint)}"
+
+
+def _undecorated_states(hint: Any) -> Iterator[str]:
+    """A class that names fields, gives them no value, and has no `__init__` that could: its decorator was forgotten."""
+    for cls in _alternatives(hint):
+        if not _is_state(cls) or "__dataclass_fields__" in vars(cls) or "__init__" in vars(cls):
+            continue
+        known = getattr(cls, "__dataclass_fields__", None)
+        if known is None and cls.__init__ is not object.__init__:
+            continue
+        names = [
+            name
+            for name, hint in inspect.get_annotations(cls).items()
+            if name not in vars(cls) and name not in (known or ()) and "ClassVar" not in str(hint)
+        ]
+        if names:
+            yield f"the state {cls.__name__} is no dataclass, but names {', '.join(names)}: put @dataclass on it"
 
 
 def _shown(hint: Any) -> str:

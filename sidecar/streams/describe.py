@@ -122,7 +122,8 @@ def _header_columns(header: Codec) -> list[ColumnDescription] | None:
     return _columns(pa.schema(list(header.arrow))) if pa.types.is_struct(header.arrow) else None
 
 
-def _columns(schema: pa.Schema | None) -> list[ColumnDescription] | None:
-    if schema is None:
+def _columns(schema: Any) -> list[ColumnDescription] | None:
+    """Of a state's attribute, which may be a field of that name: its default, or what `__slots__` put there."""
+    if not isinstance(schema, pa.Schema):
         return None
     return [ColumnDescription(field.name, str(field.type), field.nullable) for field in schema]

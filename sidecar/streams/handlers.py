@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
-import pyarrow as pa
 from msgspec import Meta, Struct, field
 
-from ..protocol.errors import SidecarError
+from ..protocol.errors import Cancelled, SidecarError
 from ..protocol.methods import Context
 from ..protocol.streams import CREDIT_BYTES, INPUT_CREDIT_BYTES, Credit, Kind, StreamId, StreamInfo
 from ..wire.payload import Payload
+from .checkpoints import read_state, schema_bytes, schema_of, type_name, write_state
 from .context import CallContext
 from .pieces import schema_payload
 from .service import Method, Service, authors_code
@@ -24,7 +23,6 @@ from .stream import Stream
 from .tokens import Token, TokenSeal
 from .turns import StreamTurns
 from .values.codec import InvalidValue
-from .values.dataclass import ArrowSerializableDataclass
 
 _log = logging.getLogger("sidecar")
 
@@ -138,8 +136,9 @@ class Services:
         if method.result is not None:
             raise self._not_found(f"{method.full_name} is unary: use services/call", streaming=True)
         stream = _run(service, method, method.decode(params.params), context)
-        turns = StreamTurns(service, method, stream, params.stream)
-        return _begin(turns, params, context, lambda: _header(method, stream))
+        with _closed_on_failure(getattr(stream, "state", None), method):
+            turns = StreamTurns(service, method, stream, params.stream)
+            return _begin(turns, params, context, _header(method, stream))
 
     def checkpoint(self, params: CheckpointParams, context: Context) -> CheckpointResult:
         """`streams/checkpoint`: the state between two turns, as a token. Its answer comes after what was sent before,
@@ -154,10 +153,10 @@ class Services:
             method=turns.method,
             outputs=paused.outputs,
             inputs=paused.inputs,
-            state_type=_type_name(type(turns.state)),
-            state=_written(turns.state),
-            output_schema=_schema_bytes(turns.output_schema),
-            input_schema=_schema_bytes(turns.input_schema),
+            state_type=type_name(type(turns.state)),
+            state=write_state(turns.state),
+            output_schema=schema_bytes(turns.output_schema),
+            input_schema=schema_bytes(turns.input_schema),
         )
         sealed = Payload("bytes", self._seal.seal(token))
         return CheckpointResult(params.stream, sealed, token.outputs, token.inputs, token.expires)
@@ -167,12 +166,13 @@ class Services:
         key. Raises `invalid_token`, `token_expired`, `method_not_found` and `not_serializable`."""
         token = self._seal.open(params.token.data)
         service, method = self._find(token.method)
-        state = _read(token)
-        with authors_code(method.full_name):
-            state.rehydrate(service.implementation)
-        stream = Stream(_schema(token.output_schema), state, _schema(token.input_schema))
-        turns = StreamTurns(service, method, stream, params.stream)
-        return _begin(turns, params, context, lambda: None, token.outputs, token.inputs)
+        state = read_state(token)
+        with _closed_on_failure(state, method):
+            with authors_code(method.full_name):
+                state.rehydrate(service.implementation)
+            stream = Stream(schema_of(token.output_schema), state, schema_of(token.input_schema))
+            turns = StreamTurns(service, method, stream, params.stream)
+            return _begin(turns, params, context, None, token.outputs, token.inputs)
 
     def list_streams(self, _params: StreamsParams, context: Context) -> StreamsResult:
         """`streams/list`."""
@@ -204,31 +204,36 @@ def _begin(
     turns: StreamTurns,
     params: OpenParams | ResumeParams,
     context: Context,
-    header: Callable[[], Any],
+    header: Any,
     outputs: int = 0,
     inputs: int = 0,
 ) -> OpenResult:
-    """Register the stream. Its state is made already, so that it is closed where this fails."""
+    context.open_stream(params.stream, turns, params.credit_bytes, outputs, inputs)
+    return OpenResult(
+        params.stream,
+        turns.method,
+        turns.kind,
+        header,
+        schema_payload(turns.output_schema),
+        None if turns.input_schema is None else schema_payload(turns.input_schema),
+        INPUT_CREDIT_BYTES if turns.kind == "exchange" else 0,
+        outputs,
+        inputs,
+    )
+
+
+@contextmanager
+def _closed_on_failure(state: Any, method: Method) -> Iterator[None]:
+    """A state was made, so that its `on_close` is called where no stream comes of it."""
     try:
-        result = OpenResult(
-            params.stream,
-            turns.method,
-            turns.kind,
-            header(),
-            schema_payload(turns.output_schema),
-            None if turns.input_schema is None else schema_payload(turns.input_schema),
-            INPUT_CREDIT_BYTES if turns.kind == "exchange" else 0,
-            outputs,
-            inputs,
-        )
-        context.open_stream(params.stream, turns, params.credit_bytes, outputs, inputs)
-    except SidecarError as error:
+        yield
+    except BaseException as fault:
         try:
-            turns.close("cancel" if error.kind == "cancelled" else "error")
+            if isinstance(state, StreamState):
+                state.on_close("cancel" if isinstance(fault, Cancelled) else "error")
         except BaseException:
-            _log.exception("on_close of a stream of %s failed", turns.method)
-        raise error from None
-    return result
+            _log.exception("on_close of a stream of %s failed", method.full_name)
+        raise
 
 
 def _header(method: Method, stream: Stream[StreamState, Any]) -> Any:
@@ -237,52 +242,8 @@ def _header(method: Method, stream: Stream[StreamState, Any]) -> Any:
             message = f"{method.full_name} has no header in its Protocol, but the Stream has one"
             raise SidecarError("invalid_output", message, method=method.full_name)
         return None
-    try:
-        return method.header.to_json(stream.header, "header")
-    except InvalidValue as fault:
-        raise SidecarError("invalid_output", f"{method.full_name}: {fault}", method=method.full_name) from None
-
-
-def _written(state: StreamState) -> bytes:
-    try:
-        return state.to_compact()
-    except (InvalidValue, TypeError) as fault:
-        raise SidecarError("not_serializable", f"the state cannot be kept in a token: {fault}") from None
-
-
-def _read(token: Token) -> StreamState:
-    cls = _state_type(token.state_type)
-    if cls is None:
-        message = f"the token's state is a {token.state_type}, which this sidecar does not have"
-        raise SidecarError("not_serializable", message)
-    try:
-        return cls.from_compact(token.state)
-    except (InvalidValue, TypeError) as fault:
-        raise SidecarError("not_serializable", f"the token's state cannot be made again: {fault}") from None
-
-
-def _type_name(cls: type) -> str:
-    module = cls.__module__
-    if module == "__main__":  # so that `python counter.py serve` and `--service counter:make` resume each other's
-        module = Path(getattr(sys.modules[module], "__file__", None) or module).stem
-    return f"{module}:{cls.__qualname__}"
-
-
-def _state_type(name: str) -> type[StreamState] | None:
-    """The class of this name, the newest where a module was loaded twice. Nothing is imported for a token."""
-    todo: list[Any] = [StreamState]
-    found = None
-    while todo:
-        cls = todo.pop()
-        todo += reversed(cls.__subclasses__())
-        if _type_name(cls) == name and issubclass(cls, ArrowSerializableDataclass):
-            found = cls
-    return found
-
-
-def _schema_bytes(schema: pa.Schema | None) -> bytes:
-    return b"" if schema is None else schema.serialize().to_pybytes()
-
-
-def _schema(data: bytes) -> pa.Schema | None:
-    return pa.ipc.read_schema(pa.py_buffer(data)) if data else None
+    with authors_code(method.full_name):  # whose header may be anything
+        try:
+            return method.header.to_json(stream.header, "header")
+        except InvalidValue as fault:
+            raise SidecarError("invalid_output", f"{method.full_name}: {fault}", method=method.full_name) from None

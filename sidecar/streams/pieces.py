@@ -134,6 +134,7 @@ class PieceReader:
     def _open(self, piece: Payload) -> None:
         self._source.rest = memoryview(pa.py_buffer(piece.data))
         self._reader = pa.ipc.open_stream(self._source)
+        _ = self._reader.schema.names  # raises here, and not in an author's code, where they are no UTF-8
 
 
 def _texts(metadata: Any) -> Metadata | None:

@@ -7,6 +7,7 @@ import re
 import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from ..protocol.errors import KINDS, SidecarError
@@ -14,7 +15,6 @@ from ..protocol.streams import Kind
 from .state import ExchangeState, ProducerState, StreamState
 from .stream import Stream
 from .values.codec import Codec, InvalidValue
-from .values.types import codec
 
 _KIND = re.compile("[a-z][a-z0-9_]*")
 
@@ -86,7 +86,7 @@ class Method(NamedTuple):
             return parameter.codec.from_json(given[parameter.name], parameter.name)
         if parameter.default is REQUIRED:
             raise self._invalid(f"needs the parameter {parameter.name!r}", names)
-        return parameter.default
+        return deepcopy(parameter.default)  # it is the implementation's to change; 0.3 µs for an immutable one
 
     def _invalid(self, reason: str, names: list[str]) -> SidecarError:
         takes = ", ".join(names) or "none"
@@ -144,7 +144,7 @@ def resolved_hints(function: Any) -> dict[str, Any]:
     """The annotations of a function, names resolved. Raises `TypeError` for one that is not known."""
     try:
         return typing.get_type_hints(function, include_extras=True)
-    except NameError as fault:
+    except Exception as fault:  # NameError, and whatever evaluating "pa.Foo", "list[" or "1 / 0" raises
         raise TypeError(f"an annotation cannot be resolved: {fault}") from None
 
 
@@ -156,8 +156,3 @@ def stream_types(hint: Any) -> tuple[Any, Any] | None:
         return None
     state, header = typing.get_args(hint)
     return state, None if header is type(None) else header
-
-
-def result_codec(hint: Any) -> Codec:
-    """The codec of what a unary method returns."""
-    return codec(hint)

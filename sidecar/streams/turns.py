@@ -27,6 +27,7 @@ class StreamTurns:
 
     def __init__(self, service: Service, method: Method, stream: Stream[StreamState, Any], id: str) -> None:
         self.method = method.full_name
+        self._declared = method.state
         self._implementation = service.implementation
         self._id = id
         self._out: OutputCollector
@@ -60,10 +61,21 @@ class StreamTurns:
         """The stream is over."""
         self.state.on_close(reason)
 
+    def _check_kind(self, state: StreamState) -> None:
+        wanted, got = self._declared and stream_kind(self._declared), stream_kind(state)
+        if wanted and got and wanted != got:
+            name = type(state).__name__
+            message = f"{self.method} is a {wanted} by its Protocol, and its state {name} is one of a {got}"
+            raise SidecarError("invalid_output", message.replace("a exchange", "an exchange"))
+
     def _checked(self, stream: Any) -> tuple[StreamState, pa.Schema, pa.Schema | None]:
         if not isinstance(stream, Stream) or not isinstance(stream.state, StreamState):
             got = f"Stream with the state {stream.state!r:.100}" if isinstance(stream, Stream) else repr(stream)[:100]
-            raise SidecarError("invalid_output", f"{self.method} must return a Stream with a StreamState, not {got}")
+            is_swapped = isinstance(stream.output_schema if isinstance(stream, Stream) else stream, StreamState)
+            hint = ": write Stream(output_schema, state)" if is_swapped else ""
+            message = f"{self.method} must return a Stream with a StreamState, not {got}{hint}"
+            raise SidecarError("invalid_output", message)
+        self._check_kind(stream.state)
         for name in ("output_schema", "input_schema"):
             schema = getattr(stream, name)
             if not isinstance(schema, pa.Schema) and not (name == "input_schema" and schema is None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
 from typing import Any
@@ -30,13 +31,13 @@ class Peer:
 
     def __init__(self) -> None:
         input_fd, self._send_fd = os.pipe()
-        self._receive_fd, output_fd = os.pipe()
-        self._fds = [input_fd, output_fd, self._receive_fd]
+        self._receive_fd, self.output_fd = os.pipe()
+        self._fds = [input_fd, self.output_fd, self._receive_fd]
         self._frames = FrameReader(Limits())
         self._headers: list[dict[str, Any]] = []
         self.notified: SimpleQueue[tuple[str, dict[str, Any]]] = SimpleQueue()
         self.on_notification: Callable[[str], None] = lambda _method: None
-        self.line = Line(input_fd, output_fd, self._take)
+        self.line = Line(input_fd, self.output_fd, self._take)
         self.line.start(lambda fault: fault)
 
     def _take(self, method: str, params: dict[str, Any]) -> None:
@@ -232,6 +233,39 @@ def test_a_notification_may_be_answered_with_a_request(peer: Peer) -> None:
     assert request["method"] == "from the callback"
     peer.send(Result(request["id"], None))
     assert works(peer)
+
+
+STRANGE: dict[str, Notification] = {
+    "a method of tomorrow": Notification("streams/of_tomorrow", {}),
+    "a method of tomorrow for nobody": Notification("streams/of_tomorrow", {"stream": "nobody"}),
+    "a number for a stream": Notification("streams/of_tomorrow", {"stream": 3}),
+    "data for nobody": Notification("streams/data", {"stream": "nobody"}),
+    "an end for nobody": Notification("streams/end", {}),
+    "progress of nothing": Notification("$/progress", {}),
+}
+
+
+@pytest.mark.parametrize("notification", STRANGE.values(), ids=STRANGE)
+def test_notifications_of_what_is_not_known_are_ignored(peer: Peer, notification: Notification) -> None:
+    peer.send(notification)
+    assert works(peer)
+    assert peer.notified.empty()
+    assert peer.line.fault is None
+
+
+def test_nothing_is_written_after_hanging_up(peer: Peer, tmp_path: Path) -> None:
+    """The number of the descriptor may be any file's by then."""
+    file = tmp_path / "of somebody else"
+    assert works(peer)
+    with file.open("wb") as other:
+        peer.line.hang_up(lambda: os.dup2(other.fileno(), peer.output_fd), WAIT_S)  # type: ignore[arg-type, return-value]
+        peer.line.notify("streams/cancel", {"stream": "s"})
+        call = peer.line.request("check", {})
+        call.cancel()
+    assert file.read_bytes() == b""
+    peer.hang_up()
+    with pytest.raises(SidecarGone):
+        call.result(WAIT_S)
 
 
 # -- what is sent and what comes back ----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pytest
 
 from sidecar import (
+    ArrowSerializableDataclass,
     CallContext,
     ContractError,
     InvalidValue,
@@ -41,6 +43,16 @@ class Numbers(ProducerState):
         out.finish()
 
 
+@dataclass
+class Counted(ArrowSerializableDataclass):
+    """As it is made, its number goes up once: `Counted(1)` is written with a 2 in it."""
+
+    number: int
+
+    def __post_init__(self) -> None:
+        self.number += 1
+
+
 class Desk(Protocol):
     """What is called."""
 
@@ -53,6 +65,12 @@ class Desk(Protocol):
     def store(self, data: bytes, table: pa.RecordBatch) -> tuple[bytes, pa.RecordBatch]: ...
 
     def nothing(self) -> None: ...
+
+    def counted(self) -> Counted: ...
+
+    def counts(self) -> Stream[ProducerState, Counted]: ...
+
+    def grown(self, items: list[int] = []) -> list[int]: ...  # noqa: B006
 
     def lies(self) -> int: ...
 
@@ -78,6 +96,16 @@ class Implementation:
 
     def nothing(self) -> None:
         self.calls += 1
+
+    def counted(self) -> Counted:
+        return Counted(1)
+
+    def counts(self) -> Stream[ProducerState, Counted]:
+        return Stream(pa.schema([]), Numbers(), header=Counted(1))
+
+    def grown(self, items: list[int]) -> list[int]:
+        items.append(1)
+        return items
 
     def lies(self):  # type: ignore[no-untyped-def]
         return "no number"
@@ -109,7 +137,7 @@ def test_arguments(desk: Any, given: tuple[Any, ...], named: dict[str, Any], tol
 
 
 BAD_CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
-    "none": ((), {}, "missing a required argument: 'a'"),
+    "none": ((), {}, "^Desk.told: missing a required argument: 'a'"),
     "too many": ((1, 2, "c"), {}, "too many positional"),
     "an unknown name": ((1,), {"x": 1}, "unexpected keyword argument 'x'"),
     "one twice": ((1,), {"a": 1}, "multiple values for argument 'a'"),
@@ -144,6 +172,16 @@ def test_values_of_all_sorts(desk: Any) -> None:
     assert desk.proxy.stream(3, step=2).header == {"rows": 3, "step": 2}
 
 
+def test_what_the_sidecar_made_is_not_changed_again(desk: Any) -> None:
+    """A dataclass whose `__post_init__` counts up, as a result and as a header."""
+    assert desk.proxy.counted() == Counted(1)
+    assert desk.proxy.counts().header == Counted(1)
+
+
+def test_a_default_is_new_in_every_call(desk: Any) -> None:
+    assert [desk.proxy.grown(), desk.proxy.grown()] == [[1], [1]]
+
+
 def test_a_result_that_does_not_fit_is_the_services_fault(desk: Any) -> None:
     with pytest.raises(SidecarError) as caught:
         desk.proxy.lies()
@@ -158,7 +196,7 @@ def test_a_proxy_looks_like_its_protocol(desk: Any) -> None:
     assert desk.proxy.told.__doc__ == "Gives back what it was told."
     assert list(inspect.signature(desk.proxy.told).parameters) == ["a", "b", "c"]
     assert [name for name in dir(desk.proxy) if not name.startswith("_")] == sorted(
-        ["told", "paint", "store", "nothing", "lies", "stream"]
+        ["counted", "counts", "grown", "told", "paint", "store", "nothing", "lies", "stream"]
     )
 
 

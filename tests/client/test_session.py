@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -180,12 +181,25 @@ def test_a_receive_that_times_out_may_be_tried_again() -> None:
         for timeout_s in (0, 0.01):
             with pytest.raises(CallTimeout, match="nothing came"):
                 session.receive(timeout_s)
+        session.send(batch(1.0))
+        with pytest.raises(CallTimeout):
+            session.receive(0.01)
+        lab.go.set()
+        assert values(session.receive(WAIT_S)) == [0]
+        assert values(session.exchange(batch(1.0), WAIT_S)) == [1]
+        session.close()
+
+
+def test_an_exchange_that_times_out_ends() -> None:
+    """The late answer would be taken for that to the next batch."""
+    lab = Lab(wait_for_go)
+    with served(lab, "exchange") as bench:
+        session: Any = bench.open()
         with pytest.raises(CallTimeout):
             session.exchange(batch(1.0), 0.01)
         lab.go.set()
-        assert values(session.receive(WAIT_S)) == [0]  # the answer to what was sent before the time was over
-        assert values(session.exchange(batch(1.0), WAIT_S)) == [1]
-        session.close()
+        with pytest.raises(StreamEnded):
+            session.exchange(batch(2.0), WAIT_S)
 
 
 def test_a_cancel_on_another_thread_wakes_who_waits() -> None:
@@ -232,6 +246,79 @@ def test_sessions_of_several_threads() -> None:
 
         futures = [threads.submit(exchange, first) for first in range(0, 800, 100)]
         assert [n for future in futures for n in future.result(WAIT_S)] == list(range(800))
+
+
+# -- leaving -----------------------------------------------------------------------------------------------------
+
+
+def count_up(turn: Turn) -> None:
+    turn.emit(turn.number)
+
+
+def test_an_iterator_is_dropped_where_the_lock_of_the_line_is_held() -> None:
+    """As the collector of garbage may do it at any moment: nobody waits for the lock, and the stream is cancelled."""
+    lab = Lab(count_up)
+    with served(lab) as bench:
+        session: Any = bench.open()
+        iterators = [iter(session)]
+        assert values(next(iterators[0])) == [0]
+
+        def drop() -> None:
+            with session._line._output:
+                iterators.clear()
+
+        dropping = Thread(target=drop, daemon=True)
+        dropping.start()
+        dropping.join(WAIT_S)
+        is_stuck = dropping.is_alive()
+        if is_stuck:
+            session._line._output.release()  # or nothing else could end either
+        assert not is_stuck
+        assert lab.closes.get(timeout=WAIT_S) == "cancel"
+        assert bench.open_streams() == []
+
+
+def test_a_second_loop_after_one_that_was_left() -> None:
+    """It would go on somewhere, or end as if all had come."""
+    with served(Lab(count_up)) as bench:
+        session: Any = bench.open()
+        for got in session:
+            assert values(got) == [0]
+            break
+        for _ in range(2):
+            with pytest.raises(StreamEnded):
+                list(session)
+
+
+def left_by_a_loop(session: Any) -> None:
+    for _ in session:
+        break
+
+
+def read_to_the_end(session: Any) -> None:
+    assert [values(got) for got in session] == [[0], [1], [2]]
+
+
+LEAVE: dict[str, Callable[[Any], None]] = {
+    "left": left_by_a_loop,
+    "read to the end": read_to_the_end,
+    "closed": lambda session: session.close(),
+    "cancelled": lambda session: session.cancel(),
+}
+
+
+@pytest.mark.parametrize("leave", LEAVE.values(), ids=LEAVE)
+def test_no_checkpoint_after_the_end(leave: Callable[[Any], None]) -> None:
+    def count_to_three(turn: Turn) -> None:
+        turn.emit(turn.number)
+        if turn.number == 2:
+            turn.out.finish()
+
+    with served(Lab(count_to_three)) as bench:
+        session: Any = bench.open()
+        leave(session)
+        with pytest.raises(StreamEnded):
+            session.checkpoint(timeout_s=WAIT_S)
 
 
 # -- a process that goes -----------------------------------------------------------------------------------------

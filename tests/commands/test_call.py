@@ -117,7 +117,13 @@ def test_a_dataclass_as_a_table(shell: Shell) -> None:
         (["count"], ["needs the parameter 'n'", "n: int"]),
         (["count", "m=3"], ["no parameter 'm'", "n: int"]),
         (["count", "n=3", "n=4"], ["'n' is given twice"]),
-        (["count", "n=three"], ["n=three", "n is int"]),
+        (["count", "n=three"], ["n=three", "n is int; write it as JSON, for example n=3"]),
+        (["count", "n=@/dev/null"], ["/dev/null: ", "n is int"]),
+        (["rows", "table=@/dev/null"], ["table=@/dev/null", "the file is empty"]),
+        (["scale", "factor=1e999"], ["factor=1e999", "the number 1e999 is too large"]),
+        (["greet", "name=\udcff"], ["name=", "no UTF-8"]),
+        (["greet", "\udcff=x"], ["no parameter"]),
+        (["\udcff"], ["no method"]),
         (["count", "n="], ["n=", "n is int"]),
         (["count", "n=1.5"], ["n: int expected, not 1.5"]),
         (["count", "n=9223372036854775808"], ["n: int expected", "int64"]),
@@ -136,7 +142,7 @@ def test_a_dataclass_as_a_table(shell: Shell) -> None:
         (["count", "n=3", "--format", "xml"], ["invalid choice: 'xml'"]),
         ([], ["METHOD"]),
     ],
-    ids=lambda value: " ".join(value) or "nothing",
+    ids=lambda value: ascii(" ".join(value)) or "nothing",
 )
 def test_a_mistake_is_one_line_that_names_it(shell: Shell, arguments: list[str], words: list[str]) -> None:
     result = shell("call", *arguments)
@@ -319,6 +325,8 @@ def test_json_rows_come_back_as_they_were(shell: Shell) -> None:
         ('{"valeu": 1}', ["there is no column 'valeu'", "value: double"]),
         ('{"value": "much"}', ["column 'value' is double"]),
         ("{", ["no JSON"]),
+        ('{"value": 1e999}', ["the number 1e999 is too large"]),
+        ('{"value": 1, "value": 2}', ["the key 'value' is there twice"]),
         ("7", ["a row is a JSON object, not 7"]),
     ],
 )
@@ -327,6 +335,17 @@ def test_a_bad_line_is_named_and_what_came_before_stays(shell: Shell, line: str,
     assert (result.returncode, lines(result.stdout)) == (64, [{"value": 2.0}])
     last = result.stderr.splitlines()[-1]
     assert all(word in last for word in ["line 2 of the input", *words]), last
+
+
+def test_a_closed_standard_input(sidecar_command: list[str], tmp_path: Path) -> None:
+    """As `<&-` of a shell leaves it."""
+    command = [sys.executable, "-c", CLOSED, *sidecar_command, "call", "scale", *SERVICE]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment(), timeout=60)
+    assert result.returncode == 64
+    assert "standard input is closed: give --input FILE" in result.stderr
+
+
+CLOSED = "import os, sys; os.close(0); os.execvp(sys.argv[1], sys.argv[1:])"
 
 
 def test_arrow_that_does_not_fit(shell: Shell) -> None:

@@ -164,6 +164,8 @@ class Process:
     def checkpoint(self) -> Checkpoint | None:
         try:
             return self._session.checkpoint(timeout_s=WAIT_S)
+        except StreamEnded:
+            return None
         except SidecarError as error:
             if error.kind != "unknown_stream":
                 raise

@@ -27,7 +27,7 @@ from sidecar.protocol.methods import HostInfo, HostLimits, TokenKey, convert
 from sidecar.protocol.streams import CREDIT_BYTES, INPUT_CREDIT_BYTES, MAX_STREAM_ID, StreamInfo
 from sidecar.runtime import context as call_context
 from sidecar.runtime import stopping, streams
-from sidecar.runtime.context import CallContext, Surroundings
+from sidecar.runtime.context import CallRuntime, RequestContext
 from sidecar.services import filters, formats, json_rows, load, ordering, sessions, stats
 from sidecar.services.lazy_files import OPENERS
 from sidecar.streams import describe, handlers, tokens
@@ -243,8 +243,8 @@ def test_progress_has_the_fields_of_the_document() -> None:
     sent: list[Any] = []
     times = iter([0.0, call_context.PROGRESS_DELAY_S])
     call = Conversation().receive(Request(1, "load")).call  # type: ignore[union-attr]
-    around = Surroundings(lambda _: None, sent.append, lambda: next(times), None)  # type: ignore[arg-type]
-    CallContext(call, around).progress(1, None, "rows")
+    around = CallRuntime(lambda _: None, sent.append, lambda: next(times), None)  # type: ignore[arg-type]
+    RequestContext(call, around).progress(1, None, "rows")
     assert [(notification.method, list(notification.params)) for notification in sent] == [
         ("$/progress", names("`$/progress`"))
     ]
@@ -253,8 +253,8 @@ def test_progress_has_the_fields_of_the_document() -> None:
 def test_a_log_of_a_service_has_the_fields_of_the_document() -> None:
     sent: list[Any] = []
     call = Conversation().receive(Request(1, "services/call")).call  # type: ignore[union-attr]
-    around = Surroundings(lambda _: None, sent.append, lambda: 0.0, None)  # type: ignore[arg-type]
-    CallContext(call, around).log("info", "hi", {"x": 1})
+    around = CallRuntime(lambda _: None, sent.append, lambda: 0.0, None)  # type: ignore[arg-type]
+    RequestContext(call, around).log("info", "hi", {"x": 1})
     assert [(notification.method, list(notification.params)) for notification in sent] == [("$/log", names("`$/log`"))]
 
 
@@ -423,6 +423,9 @@ LIMITS: dict[str, float | None] = {
     "MAX_OUTBOX_BYTES": of_runtime("MAX_OUTBOX_BYTES"),
     "FRAME_BYTES": of_runtime("FRAME_BYTES"),
     "SLICE_S": of_runtime("SLICE_S"),
+    "RUNNING_THREADS": of_runtime("RUNNING_THREADS"),
+    "STALL_S": of_runtime("STALL_S"),
+    "MAX_DEBT_BYTES": of_runtime("MAX_DEBT_BYTES"),
     "MAX_STREAMS": app.Options().max_streams,
     "MAX_STREAM_ID": MAX_STREAM_ID,
     "REMEMBERED_STREAMS": of_runtime("REMEMBERED_STREAMS"),

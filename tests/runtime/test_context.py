@@ -9,7 +9,7 @@ import pytest
 from sidecar.protocol.conversation import Call, Conversation
 from sidecar.protocol.errors import Cancelled
 from sidecar.protocol.messages import Notification, Request
-from sidecar.runtime.context import PROGRESS_DELAY_S, PROGRESS_INTERVAL_S, CallContext, Surroundings
+from sidecar.runtime.context import PROGRESS_DELAY_S, PROGRESS_INTERVAL_S, CallRuntime, RequestContext
 
 NO_STREAMS: Any = None
 """Streams are tested with the real ones, in tests/streams."""
@@ -26,8 +26,8 @@ class Bench:
         assert event is not None
         self.call: Call = event[0]  # type: ignore[assignment]
         self.conversation.start(self.call)
-        around = Surroundings(self.conversation.commit, self.sent.append, lambda: self.now, NO_STREAMS)
-        self.context = CallContext(self.call, around)
+        around = CallRuntime(self.conversation.commit, self.sent.append, lambda: self.now, NO_STREAMS)
+        self.context = RequestContext(self.call, around)
 
     def progress_at(self, elapsed_s: float) -> int:
         """Report progress at a time since the start; returns how many reports were sent so far."""

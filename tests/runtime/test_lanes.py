@@ -204,3 +204,49 @@ def test_close_ends_the_threads(gates: Gates) -> None:
     for thread in set(all_threads()) - before:
         thread.join(DEADLINE_S)
         assert not thread.is_alive()
+
+
+# -- threads that stand still ------------------------------------------------------------------------------------
+
+
+def test_more_threads_where_all_are_blocked(gates: Gates) -> None:
+    lanes, tally, blocked = Lanes(max_threads=2), Tally(), [gates() for _ in range(2)]
+    for gate in blocked:
+        lanes.submit(None, gate)
+        assert gate.started.wait(DEADLINE_S)
+    assert not lanes.is_waiting()
+    assert not lanes.is_stalled()
+    late = [gates() for _ in range(3)]
+    for gate in late:
+        lanes.submit(None, gate)
+    assert lanes.is_waiting()
+    assert lanes.is_stalled()
+    lanes.grow(2)
+    assert late[0].started.wait(DEADLINE_S)
+    assert late[1].started.wait(DEADLINE_S)
+    assert not late[2].started.is_set()
+    assert lanes.is_stalled()
+    lanes.grow(2)
+    assert late[2].started.wait(DEADLINE_S)
+    assert not lanes.is_waiting()
+    assert not lanes.is_stalled()
+    lanes.submit(None, tally.noting("on the last of the threads"))
+    tally.wait(1)
+
+
+def test_threads_whose_tasks_end_do_not_stand_still(gates: Gates) -> None:
+    """However many wait; asked again, only what ended since then counts."""
+    lanes, (first, second, third, fourth) = Lanes(max_threads=2), [gates() for _ in range(4)]
+    for gate in (first, second, third, fourth):
+        lanes.submit(None, gate)
+    assert first.started.wait(DEADLINE_S)
+    assert second.started.wait(DEADLINE_S)
+    assert lanes.is_stalled()
+    first.opened.set()
+    assert third.started.wait(DEADLINE_S)
+    assert lanes.is_waiting()
+    assert not lanes.is_stalled()
+    assert lanes.is_stalled()
+    second.opened.set()
+    assert fourth.started.wait(DEADLINE_S)
+    assert not lanes.is_waiting()

@@ -20,7 +20,8 @@ class Bench:
     def __init__(self) -> None:
         self.rooms = 0
         self.changed = Condition()
-        self.outbox = Outbox("s", self.changed, self._on_room, Terms())
+        self.terms = Terms()
+        self.outbox = Outbox("s", self.changed, self._on_room, self.terms)
 
     def _on_room(self) -> None:
         assert self.changed._is_owned()  # type: ignore[attr-defined]
@@ -119,6 +120,22 @@ def test_how_much_goes_into_one_frame(bench: Bench, sizes: list[int], frames: li
     assert bench.outbox.bytes == 0
 
 
+HOSTS: dict[str, tuple[list[int], list[int]]] = {
+    "up to the bound": ([500, 500], [1000]),
+    "one byte more": ([500, 501], [500, 501]),
+    "several": ([600, 600, 300, 100, 1], [600, 1000, 1]),
+}
+
+
+@pytest.mark.parametrize(("sizes", "frames"), HOSTS.values(), ids=HOSTS)
+def test_a_frame_is_no_larger_than_the_host_takes(sizes: list[int], frames: list[int]) -> None:
+    bench = Bench()
+    bench.terms.limits = Limits(max_payload_bytes=1000)
+    for size in sizes:
+        bench.batch(bytes(size))
+    assert [len(frame) for frame in bench.take_all()] == frames
+
+
 def test_large_batches_are_not_copied(bench: Bench) -> None:
     large = bytearray(FRAME_BYTES)
     bench.batch(b"head", large)  # type: ignore[arg-type]
@@ -212,4 +229,19 @@ def test_the_stream_hears_when_all_is_written(bench: Bench) -> None:
     bench.batch(b"1")
     bench.message(b"2")
     bench.take_all()
+    assert bench.rooms > 0
+
+
+def test_a_frame_is_taken_before_the_one_ahead_is_reported(bench: Bench) -> None:
+    """Another thread wrote meanwhile: all is counted, once."""
+    bench.batch(b"a" * 100)
+    bench.take()
+    bench.batch(b"b" * 10)
+    bench.batch(b"c" * 20)
+    bench.take()
+    assert bench.outbox.bytes == 130
+    bench.rooms = 0
+    bench.outbox.sent()
+    bench.outbox.sent()
+    assert bench.outbox.bytes == 0
     assert bench.rooms > 0

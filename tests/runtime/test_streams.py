@@ -16,10 +16,11 @@ from sidecar.protocol.messages import Notification
 from sidecar.protocol.streams import INPUT_CREDIT_BYTES, Kind, Output, Reason
 from sidecar.runtime.pending import Pending
 from sidecar.runtime.stream import RunningStream
-from sidecar.runtime.streams import Streams
+from sidecar.runtime.streams import RUNNING_THREADS, STALL_S, Streams
 from sidecar.runtime.terms import Terms
 from sidecar.runtime.timers import Timers
 from sidecar.runtime.writer import Source
+from sidecar.wire.limits import MIB
 from sidecar.wire.payload import Payload
 
 DEADLINE_S = 30.0
@@ -78,10 +79,10 @@ class Turns:
 class Bench:
     """The streams of a process that has nothing else."""
 
-    def __init__(self, max_streams: int = 1024) -> None:
+    def __init__(self, max_streams: int = 1024, max_pending_bytes: int = 64 * MIB) -> None:
         self.now = 1000.0
         self.wire = Wire()
-        self.pending = Pending(1)
+        self.pending = Pending(max_pending_bytes)
         self.timers = Timers(lambda: self.now)
         writer: Any = self.wire
         self.streams = Streams(
@@ -255,6 +256,85 @@ def test_what_an_author_raises_leaves_the_thread_to_others(
     assert bench.end()["stream"] == "last"
 
 
+ENDS: dict[str, tuple[Reason, int]] = {
+    "cancel": ("cancel", 1),
+    "idle": ("idle", 1),
+    "close": ("close", 1),
+    "finish": ("finish", 3),
+    "error": ("error", 3),
+}
+
+
+@pytest.mark.parametrize(("reason", "outputs"), ENDS.values(), ids=ENDS)
+def test_the_end_counts_what_was_sent(bench: Bench, reason: Reason, outputs: int) -> None:
+    """Three batches were put out and one of them is written: what nobody wants any more is dropped, uncounted."""
+    second, emitted = Held(emit_one), Event()
+
+    def emit_three(input: Any, output: Output) -> bool:
+        output.emit([PIECE])
+        second(input, output)
+        output.emit([PIECE])
+        emitted.set()
+        return False
+
+    stream = bench.open(Turns(emit_three), credit_bytes=2 * len(PIECE) + 1)
+    assert bench.data_bytes() == len(PIECE)
+    second.go.set()
+    assert emitted.wait(DEADLINE_S)
+    stream.end(reason)
+    left_bytes = (outputs - 1) * len(PIECE)
+    if left_bytes:
+        assert bench.data_bytes() == left_bytes
+    message = bench.wire.read()
+    assert (message["method"], message["params"]["outputs"]) == ("streams/end", outputs)
+
+
+class TasksByHand:
+    """Lanes whose tasks the test runs; in the place of the threads."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Callable[[], None]] = []
+
+    def submit(self, _lane: str | None, task: Callable[[], None]) -> None:
+        self.tasks.append(task)
+
+    def is_waiting(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("is_started", [True, False], ids=["open", "while its opening is answered"])
+@pytest.mark.parametrize("reason", ["cancel", "close", "error", "idle", "shutdown"])
+def test_on_close_comes_after_the_end_was_offered(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, is_started: bool, reason: Reason
+) -> None:
+    """Or the process could end between the two, with the end unwritten."""
+    lanes: Any = TasksByHand()
+    bench.streams._lanes.close()
+    bench.streams._lanes = lanes
+    tasks_at_offer: list[int] = []
+    offer = bench.wire.offer
+
+    def note(source: Source, at_once: bool) -> None:
+        tasks_at_offer.append(len(lanes.tasks))
+        offer(source, at_once)
+
+    bench.streams._runtime = bench.streams._runtime._replace(offer=note)
+    turns = Turns(emit_one)
+    stream = bench.open(turns, credit_bytes=0, is_started=is_started)
+    stream.end(reason)
+    if not is_started:
+        assert (tasks_at_offer, lanes.tasks) == ([], [])
+        stream.start()
+    assert tasks_at_offer == [0]
+    (close,) = lanes.tasks
+    assert turns.closings == []
+    close()
+    assert turns.closings == [reason]
+
+
 # -- credit ------------------------------------------------------------------------------------------------------
 
 
@@ -300,6 +380,60 @@ def test_credit_for_input_is_bounded(bench: Bench) -> None:
     end = bench.end()
     assert (end["reason"], end["error"]["data"]["kind"]) == ("error", "credit_exceeded")
     held.go.set()
+
+
+def read_whole(piece: Payload) -> Iterator[Any]:
+    """`read` of turns for which a piece is one batch."""
+    yield piece
+
+
+@pytest.mark.parametrize("closes", ["before the answer", "after the answer"])
+def test_an_exchange_that_is_closed_without_credit_left_ends(bench: Bench, closes: str) -> None:
+    """The last answer took all of it, and there is nothing more to answer."""
+    held = Held(emit_one)
+    stream = bench.open(Turns(held, "exchange"), credit_bytes=1)
+    stream.data(Payload("arrow", b"1"))
+    assert held.begun.wait(DEADLINE_S)
+    if closes == "before the answer":
+        bench.streams.take(Notification("streams/close", {"stream": "s"}))
+    held.go.set()
+    assert bench.data_bytes() == len(PIECE)
+    if closes == "after the answer":
+        bench.streams.take(Notification("streams/close", {"stream": "s"}))
+    assert bench.end() == {"stream": "s", "reason": "close", "outputs": 1, "inputs": 1, "error": None}
+    bench.streams.wait(DEADLINE_S)
+    bench.pending.check(10**9)
+
+
+def test_input_that_is_answered_is_given_back_without_credit_left(bench: Bench) -> None:
+    """The host may wait for credit before it gives any."""
+    turns = Turns(emit_one, "exchange")
+    turns.read = read_whole  # type: ignore[method-assign]
+    stream = bench.open(turns, credit_bytes=1)
+    stream.data(Payload("arrow", bytes(INPUT_CREDIT_BYTES)))
+    assert bench.data_bytes() == len(PIECE)
+    message = bench.wire.read()
+    assert (message["method"], message["params"]["bytes"]) == ("streams/credit", INPUT_CREDIT_BYTES)
+    bench.pending.check(10**9)
+    assert not stream.flow.ended
+
+
+def test_input_beyond_what_may_wait_ends_its_stream() -> None:
+    """The bound is that of all requests together; other streams go on."""
+    bench = Bench(max_pending_bytes=1)  # one piece is always taken
+    held = Held(emit_one)
+    stream = bench.open(Turns(held, "exchange"))
+    other = bench.open(Turns(emit_one, "exchange"), id="other")
+    stream.data(Payload("arrow", b"1"))
+    assert held.begun.wait(DEADLINE_S)
+    stream.data(Payload("arrow", b"23"))
+    end = bench.end()
+    assert (end["stream"], end["reason"]) == ("s", "error")
+    assert (end["error"]["data"]["kind"], end["error"]["data"]["bytes"]) == ("overloaded", 2)
+    held.go.set()
+    assert bench.streams.list() == [other]
+    bench.pending.check(10**9)
+    bench.close()
 
 
 # -- time --------------------------------------------------------------------------------------------------------
@@ -631,7 +765,7 @@ def test_the_list(bench: Bench) -> None:
     assert [stream.id for stream in bench.streams.list()] == ["a", "c"]
     with pytest.raises(SidecarError) as caught:
         bench.streams.get("b")
-    assert caught.value.data == {"stream": "b", "streams": ["a", "c"]}
+    assert caught.value.data == {"stream": "b"}
 
 
 def test_late_messages_are_ignored_and_strange_ones_are_not(bench: Bench) -> None:
@@ -643,3 +777,34 @@ def test_late_messages_are_ignored_and_strange_ones_are_not(bench: Bench) -> Non
             bench.streams.take(Notification(f"streams/{method}", {"stream": "nobody", **more}))
         assert caught.value.kind == "unknown_stream"
     bench.streams.take(Notification("streams/of_a_later_version", {}))
+
+
+def test_an_id_that_is_used_again_stays_when_the_first_stream_goes(bench: Bench) -> None:
+    """Its opening could not be answered, which is known only after its end."""
+    first = bench.open(Turns(emit_one), is_started=False)
+    first.end("cancel")
+    second = bench.open(Turns(emit_one), credit_bytes=0)
+    first.discard()
+    assert bench.streams.list() == [second]
+    assert refusal(bench, "s") == "stream_exists"
+    bench.streams.take(Notification("streams/close", {"stream": "s"}))
+    assert bench.end()["reason"] == "close"
+
+
+def test_turns_that_never_return_leave_threads_to_others(bench: Bench) -> None:
+    """Once all threads are seen to stand still, there are more."""
+    blocked = [Held() for _ in range(RUNNING_THREADS)]
+    for number, turn in enumerate(blocked):
+        bench.open(Turns(turn), id=str(number))
+        assert turn.begun.wait(DEADLINE_S)
+    ninth = Held()
+    bench.open(Turns(ninth), id="ninth")
+    bench.pass_time(STALL_S / 2)
+    assert not ninth.begun.is_set()
+    bench.pass_time(STALL_S)
+    assert ninth.begun.wait(DEADLINE_S)
+    assert len(bench.streams.list()) == RUNNING_THREADS + 1  # no blocked turn has given its thread back
+    for turn in (*blocked, ninth):
+        turn.go.set()
+    bench.streams.wait(DEADLINE_S)
+    assert bench.streams.list() == []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import time
 import weakref
 from collections.abc import Callable
 from queue import SimpleQueue
-from threading import Event, current_thread
+from threading import Event, Lock, current_thread
 from typing import Any
 
 import pytest
@@ -95,6 +96,36 @@ def test_a_timer_that_fails_is_logged(bench: Bench, caplog: pytest.LogCaptureFix
     with caplog.at_level(logging.ERROR, "sidecar"):
         assert bench.turn_to(110) == ["next"]
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
+
+
+@pytest.mark.parametrize("is_near", [True, False], ids=["behind a near one", "alone"])
+def test_cancelled_timers_take_no_room(bench: Bench, is_near: bool) -> None:
+    """They are a year ahead, so that nobody would come upon them."""
+    if is_near:
+        bench.at(101, "near")
+    for number in range(10_000):
+        bench.at(10**8 + number, "far").cancel()
+    assert len(bench.timers._heap) < 500
+    last = bench.at(10**8, "last")
+    assert bench.turn_to(10**9) == ["near"] * is_near + ["last"]
+    last.cancel()
+
+
+@pytest.mark.parametrize("when", [1e300, math.inf], ids=str)
+def test_a_time_beyond_what_can_be_waited_for(bench: Bench, when: float) -> None:
+    """The thread, here this one, waits for as long as it can."""
+    waits: list[float | None] = []
+
+    def wait(timeout_s: float | None) -> bool:
+        waits.append(timeout_s)
+        bench.timers._closed = True
+        return Lock().acquire(timeout=-1 if timeout_s is None else timeout_s)  # as a condition: raises, or is free
+
+    bench.at(when, "never")
+    bench.timers._changed.wait = wait  # type: ignore[assignment]
+    bench.timers._run()
+    assert len(waits) == 1
+    assert bench.ran == []
 
 
 class Held:

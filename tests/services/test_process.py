@@ -10,10 +10,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from sidecar.protocol.errors import SidecarError
+from sidecar.protocol.methods import InitializeParams, convert
+from sidecar.services.paths import PathPolicy
+from sidecar.services.process import Process
+from sidecar.services.sessions import Sessions
+from sidecar.streams.tokens import TokenKeys
 from sidecar.version import PROTOCOL_MAJOR, PROTOCOL_VERSION, VERSION
 from sidecar.wire.payload import Payload
 
-from .caller import Caller, stream_bytes
+from .caller import Caller, RecordingContext, stream_bytes
 
 TABLE = pa.table({"a": [1, 2, 3]})
 
@@ -176,3 +182,37 @@ def test_limits_that_make_no_sense(tree: Path, limits: dict[str, int], accepted:
     else:
         assert caller.error("initialize", params).kind == "invalid_params"
     assert readable(caller, tree) == (set() if accepted else ALL)
+
+
+GOOD_KEY = {"id": "a", "key": "A" * 44}
+BAD_KEYS: dict[str, list[Any]] = {
+    "none": [],
+    "too short": [{"id": "a", "key": "AAAA"}],
+    "no base64": [{"id": "a", "key": "?" * 44}],
+    "a short payload": [{"id": "a", "key": Payload("bytes", b"short")}],
+    "an id without text": [{"id": "", "key": "A" * 44}],
+    "an id twice": [GOOD_KEY, GOOD_KEY],
+    "a bad one after a good one": [GOOD_KEY, {"id": "b", "key": ""}],
+}
+
+
+@pytest.mark.parametrize("keys", BAD_KEYS.values(), ids=BAD_KEYS)
+def test_a_bad_token_key_changes_nothing(tree: Path, keys: list[Any]) -> None:
+    """Not even the paths, which could never be widened again: the host may say it all once more, better."""
+    caller = Caller()
+    caller.error("initialize", initialize(allow_paths=[str(tree / "c")], token_keys=keys))
+    assert readable(caller, tree) == ALL
+    answer = caller.call("initialize", initialize(allow_paths=[str(tree / "a")], token_keys=[GOOD_KEY]))
+    assert answer.allow_paths == [[os.path.realpath(tree / "a")]]
+    assert readable(caller, tree) == {"a", "a/b"}
+
+
+@pytest.mark.parametrize("path", ["", "nul\0"], ids=["empty", "NUL"])
+def test_a_bad_path_leaves_the_token_keys(path: str) -> None:
+    keys = TokenKeys.minted()
+    before = keys.ids
+    process = Process(Sessions(), PathPolicy(), keys, "digest")
+    params = convert(initialize(allow_paths=[path], token_keys=[GOOD_KEY]), InitializeParams)
+    with pytest.raises(SidecarError):
+        process.initialize(params, RecordingContext())
+    assert keys.ids == before

@@ -220,3 +220,40 @@ def test_a_schema_without_columns() -> None:
     out.emit_pydict({})
     out.emit_arrays([])
     assert recorder.rows() == [{}, {}]
+
+
+CODED = pa.schema([("code", pa.dictionary(pa.int8(), pa.string()))])
+
+
+class Narrow(Recorder):
+    """A host that takes all but one of the batches."""
+
+    def __init__(self, refused: int) -> None:
+        super().__init__()
+        self._reader = PieceReader(schema_payload(CODED))
+        self._until_refusal = refused
+
+    def emit(self, piece: list[Any]) -> None:
+        self._until_refusal -= 1
+        if self._until_refusal == -1:
+            raise SidecarError("too_large", "culprit")
+        super().emit(piece)
+
+
+@pytest.mark.parametrize("refused", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["producer", "exchange"])
+def test_dictionaries_of_a_batch_that_was_refused_are_sent_again(kind: Kind, refused: int) -> None:
+    """The author catches that it is too large, and goes on with the same dictionary: the host never got it."""
+    recorder = Narrow(refused)
+    out = OutputCollector(kind, CODED, recorder, CallContext(recorder, "m", "s", None))
+    codes = pa.array(["a", "b", "a"]).dictionary_encode().cast(CODED.field("code").type)
+    kinds: list[str] = []
+    for _ in range(4):
+        out.begin_turn()
+        try:
+            out.emit_arrays([codes])
+            out.end_turn()
+        except SidecarError as error:
+            kinds.append(error.kind)
+    assert kinds == ["too_large"]
+    assert recorder.rows() == [{"code": ["a", "b", "a"]}] * 3

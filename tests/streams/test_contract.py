@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import Any, NewType, Protocol
+from typing import Any, ClassVar, NewType, Protocol
 
 import pyarrow as pa
 import pytest
@@ -149,6 +149,16 @@ class Unusable(Protocol):
 
     def unresolved(self, a: Missing) -> int: ...  # type: ignore[name-defined]  # noqa: F821
 
+    def no_such_type(self, a: pa.Missing) -> int: ...  # type: ignore[name-defined]
+
+    def no_expression(self, a: "list[") -> int: ...  # type: ignore[syntax]  # noqa: F722
+
+    def without_self(a: int) -> int: ...  # type: ignore[misc]  # noqa: N805
+
+    def without_any() -> int: ...  # type: ignore[misc]
+
+    def state_itself(self) -> Numbers: ...
+
     def no_state(self) -> Stream[int]: ...  # type: ignore[type-var]
 
     def unknown_header(self) -> Stream[Numbers, object]: ...
@@ -180,6 +190,11 @@ UNUSABLE = {
     "unfit_default": "the default of parameter 'a'",
     "unknown_result": "object",
     "unresolved": "Missing",
+    "no_such_type": "Missing",
+    "no_expression": "annotation cannot be resolved",
+    "without_self": "first parameter must be self",
+    "without_any": "first parameter must be self",
+    "state_itself": "write Stream[Numbers]",
     "no_state": "needs a subclass of StreamState",
     "unknown_header": "object",
     "prop": "plain methods only",
@@ -240,7 +255,25 @@ class Wanted(Protocol):
 
     def unresolved(self, a: int) -> int: ...
 
+    def no_such_type(self) -> int: ...
+
+    def without_self(self) -> int: ...
+
+    def other_default(self, a: int = 1, b: list[int] | None = None, c: int = 2, d: float = 1) -> int: ...
+
+    def two_kinds(self) -> Stream[ProducerState]: ...
+
+    def undecorated(self) -> Stream[ProducerState]: ...
+
     def fits(self, a: int) -> int: ...
+
+
+class Undecorated(Numbers):
+    """Somebody forgot what would make its field one."""
+
+    limit: ClassVar[int]
+    default: int = 3
+    count: int
 
 
 class Wrong:
@@ -270,6 +303,16 @@ class Wrong:
 
     def unresolved(self, a: Missing) -> int: ...  # type: ignore[name-defined]  # noqa: F821
 
+    def no_such_type(self) -> pa.Missing: ...  # type: ignore[name-defined]
+
+    def without_self() -> int: ...  # type: ignore[misc]
+
+    def other_default(self, a: int = 2, b: list[int] | None = [], c: int = 2, d: float = 1.0) -> int: ...  # noqa: B006
+
+    def two_kinds(self) -> Stream[Numbers | ExchangeState]: ...
+
+    def undecorated(self) -> Stream[Undecorated]: ...
+
     def fits(self, a: int) -> int: ...
 
 
@@ -287,6 +330,13 @@ WRONG = [
     "unary_for_stream: returns int, where the Protocol has Stream[ProducerState]",
     "stream_for_unary: returns Stream[ProducerState], where the Protocol has int",
     "unresolved: an annotation cannot be resolved: name 'Missing' is not defined",
+    "no_such_type: an annotation cannot be resolved: module 'pyarrow' has no attribute 'Missing'",
+    "without_self: its first parameter must be self",
+    "other_default: the default of 'a' is 2, where the Protocol has 1",
+    "other_default: the default of 'b' is [], where the Protocol has None",
+    "two_kinds: returns Stream[tests.streams.test_contract.Numbers | sidecar.streams.state.ExchangeState], "
+    "where the Protocol has Stream[ProducerState]",
+    "undecorated: the state Undecorated is no dataclass, but names count: put @dataclass on it",
 ]
 
 
@@ -314,11 +364,26 @@ class Loose(Protocol):
 
     def narrower_state(self) -> Stream[StreamState]: ...
 
+    def one_of_two(self) -> Stream[StreamState]: ...
+
+    def plain_state(self) -> Stream[StreamState]: ...
+
+    def own_default(self, a: int, b: int = 1) -> int: ...
+
     def same_types(self, a: list[Colour], b: Id | None) -> dict[str, Colour]: ...
 
     def inherited(self) -> int: ...
 
     def assigned(self) -> int: ...
+
+
+class Handmade(Numbers):
+    """Sets its field itself."""
+
+    count: int
+
+    def __init__(self) -> None:
+        self.count = 0
 
 
 class Inherited:
@@ -342,6 +407,12 @@ class Right(Inherited):
     def any_order(self, b: int, a: int) -> int: ...
 
     def narrower_state(self) -> Stream[Numbers]: ...
+
+    def one_of_two(self) -> Stream[Numbers | ExchangeState]: ...
+
+    def plain_state(self) -> Stream[Handmade]: ...
+
+    def own_default(self, a: int = 3, b: int = 1) -> int: ...
 
     def same_types(self, a: list[Colour], b: Id | None) -> dict[str, Colour]: ...
 

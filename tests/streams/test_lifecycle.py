@@ -527,11 +527,34 @@ ROWS = {
     "init returns the class of a state": opening(
         "producer", lambda lab: Stream(INTS, Producer), "invalid_output", "StreamState"
     ),
+    "init gives a state alone": opening(
+        "producer", lambda lab: Stream(Producer(lab)), "invalid_output", "write Stream(output_schema, state)"
+    ),
+    "init swaps the two": opening(
+        "producer", lambda lab: Stream(Producer(lab), INTS), "invalid_output", "write Stream(output_schema, state)"
+    ),
+    "init returns the state itself": opening(
+        "producer", lambda lab: Producer(lab), "invalid_output", "write Stream(output_schema, state)"
+    ),
+    "init makes an exchange of a producer": opening(
+        "producer",
+        exchange,
+        "invalid_output",
+        "is a producer by its Protocol, and its state Exchange is one of an exch",
+        "error",
+    ),
+    "init makes a producer of an exchange": opening(
+        "exchange",
+        producer,
+        "invalid_output",
+        "is an exchange by its Protocol, and its state Producer is one of a prod",
+        "error",
+    ),
     "init gives no schema": opening(
-        "producer", lambda lab: Stream(None, Producer(lab)), "invalid_output", "output_schema"
+        "producer", lambda lab: Stream(None, Producer(lab)), "invalid_output", "output_schema", "error"
     ),
     "a producer with an input schema": opening(
-        "producer", lambda lab: Stream(INTS, Producer(lab), INTS), "invalid_output", "input_schema"
+        "producer", lambda lab: Stream(INTS, Producer(lab), INTS), "invalid_output", "input_schema", "error"
     ),
     "header None": opening("producer_with_header", producer, "invalid_output", "header", "error"),
     "header of another type": opening(

@@ -231,6 +231,19 @@ def test_text_that_is_none() -> None:
     refusal(PieceReader().read(sent[0]))
 
 
+@pytest.mark.parametrize("with_schema", [True, False], ids=["from the host", "from the sidecar"])
+def test_dictionaries_are_replaced(with_schema: bool) -> None:
+    """And never extended, which not every reader of Arrow knows: also where a delta would do."""
+    batches = STREAMS["dictionaries that grow"]
+    sent = b"".join(bytes(piece.data) for piece in pieces(batches, with_schema))
+    whole = sent if with_schema else bytes(schema_payload(CODED).data) + sent
+    reader = pa.ipc.open_stream(whole + END_MARKER)
+    assert [one.to_pydict() for one in reader] == [one.to_pydict() for one in batches]
+    stats = reader.stats
+    assert (stats.num_dictionary_deltas, stats.num_replaced_dictionaries) == (0, 4)
+    assert stats.num_dictionary_batches == 6
+
+
 # -- copies ------------------------------------------------------------------------------------------------------
 
 

@@ -134,6 +134,15 @@ def test_a_default_that_changed_does_not_change_what_was_kept(bench: Bench) -> N
     assert bench.resumed(token) == newer(1)
 
 
+def test_a_class_within_a_function_is_not_kept(bench: Bench) -> None:
+    """Another call makes another class of its name; after a restart there is none until that call."""
+    local = version("Local", ("number", int))
+    local.__qualname__ = "make.<locals>.Local"
+    with pytest.raises(SidecarError, match="move its class out of the function, into the module") as caught:
+        bench.token(local(5))
+    assert caught.value.kind == "not_serializable"
+
+
 def test_a_class_with_a_new_field_that_has_no_default(bench: Bench) -> None:
     token = bench.token(version("Demanding", ("number", int))(5))
     version("Demanding", ("number", int), ("name", str))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -36,7 +37,8 @@ class ArrowType:
 
 class AnnotatedCodec(Codec):
     """The codec of the Python type, with another Arrow type: a value that does not come back from it as it was, out of
-    range or rounded, is refused in every form."""
+    range or rounded, is refused in every form. Two things are the author's wish, who named the type: a narrower float
+    is the nearest (but no infinity), and a Decimal has as many digits behind the point as the type says."""
 
     def __init__(self, inner: Codec, arrow: pa.DataType) -> None:
         self.inner = inner
@@ -51,21 +53,29 @@ class AnnotatedCodec(Codec):
             back = self.inner.from_arrow(pa.array([form], self.arrow)[0].as_py(), where)
         except (InvalidValue, pa.ArrowException, ValueError, TypeError, OverflowError) as fault:
             raise self.refusal(value, where, str(fault)) from None
-        if self.inner.to_arrow(back, where) != form and repr(back) != repr(value):  # NaN differs from itself
+        if not self._is_kept(form, back, where):
             raise self.refusal(value, where, f"it would come back as {back!r}")
-        return form
+        return back if isinstance(form, float) else form
+
+    def _is_kept(self, form: Any, back: Any, where: str) -> bool:
+        if isinstance(form, float):
+            return math.isfinite(form) == math.isfinite(back)
+        again = self.inner.to_arrow(back, where)
+        if isinstance(form, Decimal) and form.is_signed() != again.is_signed():  # -0 has one, and equals 0
+            return False
+        return bool(again == form) or repr(again) == repr(form)  # NaN differs from itself
 
     def from_arrow(self, value: Any, where: str) -> Any:
         return self.inner.from_arrow(value, where)
 
     def to_json(self, value: Any, where: str) -> Any:
-        self.to_arrow(value, where)
-        return self.inner.to_json(value, where)
+        form = self.to_arrow(value, where)
+        return self.inner.to_json(form if isinstance(form, float) else value, where)
 
     def from_json(self, value: Any, where: str) -> Any:
         made = self.inner.from_json(value, where)
-        self.to_arrow(made, where)
-        return made
+        form = self.to_arrow(made, where)
+        return form if isinstance(form, float) else made
 
     def matches(self, value: Any) -> bool:
         return self.inner.matches(value)

@@ -42,6 +42,8 @@ def instant(codec: Codec, value: Any, where: str) -> datetime:
     if getattr(value, "nanosecond", 0):
         raise codec.refusal(value, where, "nanoseconds would be lost")
     if value.tzinfo is None:
+        if value.fold:
+            raise codec.refusal(value, where, "its fold would be lost: give it a time zone")
         return value
     if value.utcoffset() is None:
         raise codec.refusal(value, where, "its tzinfo gives no offset")
@@ -120,6 +122,8 @@ class TimeCodec(Scalar):
             raise self.refusal(value, where)
         if value.tzinfo is not None:
             raise self.refusal(value, where, "its time zone would be lost: use datetime")
+        if value.fold:
+            raise self.refusal(value, where, "its fold would be lost")
         return value
 
     def to_json(self, value: Any, where: str) -> str:

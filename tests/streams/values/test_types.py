@@ -269,6 +269,7 @@ TAKEN = {
         Annotated[datetime, ArrowType(pa.timestamp("us", "UTC"))], AWARE, AWARE.astimezone(UTC),
     ),
     "a subclass of dict": (dict[str, int], collections.OrderedDict(a=1), {"a": 1}),
+    "a float that float32 rounds": (Annotated[float, ArrowType(pa.float32())], 0.1, 0.10000000149011612),
     "a decimal of fewer digits": (
         Annotated[Decimal, ArrowType(pa.decimal128(10, 2))], Decimal("1.5"), Decimal("1.5"),
     ),
@@ -333,7 +334,12 @@ REFUSED: dict[str, tuple[Any, Any, str]] = {
     "beyond uint8": (Annotated[int, ArrowType(pa.uint8())], 256, "beyond the range of uint8"),
     "below uint64": (Annotated[int, ArrowType(pa.uint64())], -1, "beyond the range of uint64"),
     "in a list of int8": (Annotated[list[int], ArrowType(pa.list_(pa.int8()))], [300], "300"),
-    "rounded by float32": (Annotated[float, ArrowType(pa.float32())], 0.1, "it would come back as 0.1000000"),
+    "beyond float32": (Annotated[float, ArrowType(pa.float32())], 1e300, "it would come back as inf"),
+    "a zero without its sign": (
+        Annotated[Decimal, ArrowType(pa.decimal128(5, 2))], Decimal("-0.00"), "it would come back as Decimal('0.00')",
+    ),
+    "the second of two equal times": (datetime, datetime(2024, 1, 1, fold=1), "its fold would be lost"),
+    "the second of two equal times of day": (time, time(1, fold=1), "its fold would be lost"),
     "a digit too many": (Annotated[Decimal, ArrowType(pa.decimal128(5, 2))], Decimal("0.001"), "S.f: Decimal as"),
     "a naive one in UTC": (
         Annotated[datetime, ArrowType(pa.timestamp("us", "UTC"))], datetime(2024, 1, 1), "one with a time zone",
