@@ -17,6 +17,7 @@ ROOT = PACKAGE.parent
 SERVICE_NEEDS = {
     "protocol.errors",
     "protocol.methods",
+    "wire.limits",
     "wire.payload",
     "version",
 }

@@ -123,5 +123,5 @@ def _bound(caller: Caller, method: Method, declared: Any) -> Callable[..., Any]:
 
     call.__name__ = method.name
     call.__doc__ = method.doc
-    call.__signature__ = signature  # type: ignore[attr-defined]
+    call.__signature__ = signature  # type: ignore[attr-defined]  # inspect looks for it
     return call

@@ -6,12 +6,11 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
+from ..wire.limits import MAX_SAFE_INTEGER
 from ..wire.payload import Payload
 from . import json_text, shapes
 from .mistake import Mistake
 from .shapes import Field, Record
-
-MAX_SAFE_INTEGER = 2**53 - 1
 
 
 def find_method(described: dict[str, Any], name: str) -> dict[str, Any]:
@@ -19,7 +18,7 @@ def find_method(described: dict[str, Any], name: str) -> dict[str, Any]:
     methods = {method["name"]: method for service in described["services"] for method in service["methods"]}
     found = [full for full in methods if name in (full, full.partition(".")[2])]
     if name in methods or len(found) == 1:
-        return methods[name if name in methods else found[0]]  # type: ignore[no-any-return]
+        return methods[name if name in methods else found[0]]  # type: ignore[no-any-return]  # as JSON has it
     if found:
         raise Mistake(f"{name!r} is a method of several services: {', '.join(found)}")
     hint = "; METHOD stands before its parameters" if "=" in name else ""

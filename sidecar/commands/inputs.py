@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from ..streams.batch import AnnotatedBatch
+from ..streams.pieces import metadata_texts
 from . import json_text
 from .arrow_forms import batch_of
 from .mistake import Mistake
@@ -73,8 +74,7 @@ def _arrow(open_reader: Any, file: BinaryIO, guard: Guard) -> Iterator[Annotated
         while True:
             with guard():
                 batch, metadata = reader.read_next_batch_with_custom_metadata()
-            texts = {key.decode(): value.decode() for key, value in metadata.items()} if metadata else None
-            yield AnnotatedBatch(batch, texts)
+            yield AnnotatedBatch(batch, metadata_texts(metadata))
     except StopIteration:
         return
     except (pa.ArrowException, OSError, UnicodeDecodeError) as fault:

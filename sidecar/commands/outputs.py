@@ -99,7 +99,7 @@ class JsonOutput:
     def value(self, value: Any) -> None:
         _json_lines([plain(value)])
 
-    def header(self, form: Any, schema: dict[str, Any]) -> None:  # noqa: ARG002
+    def header(self, form: Any, schema: dict[str, Any]) -> None:  # noqa: ARG002 - of the protocol
         _json_lines([{"__header__": plain(form)}])
 
     def batch(self, batch: pa.RecordBatch, metadata: dict[str, str] | None) -> None:
@@ -127,7 +127,7 @@ class TableOutput:
             lines = iter([text if isinstance(text, str) else cell(text)])
         write("".join(f"{line}\n" for line in lines))
 
-    def header(self, form: Any, schema: dict[str, Any]) -> None:  # noqa: ARG002
+    def header(self, form: Any, schema: dict[str, Any]) -> None:  # noqa: ARG002 - of the protocol
         values = plain(form)
         lines = named(values if isinstance(values, dict) else {"value": values}, "  ")
         write("\n".join(["Header:", *lines, "", ""]))

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 from msgspec import Meta, Struct
 
+from ..wire.limits import MAX_SAFE_INTEGER
 from ..wire.payload import Payload
 from .errors import ErrorObject, SidecarError
 
@@ -31,9 +32,6 @@ INPUT_CREDIT_BYTES = 16 * 1024**2
 MAX_STREAM_ID = 256
 
 StreamId = Annotated[str, Meta(min_length=1, max_length=MAX_STREAM_ID)]
-MAX_SAFE_INTEGER = 2**53 - 1
-"""What a host that reads numbers as doubles takes exactly."""
-
 Credit = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
 
@@ -123,10 +121,10 @@ class Flow:
         """Whether the end was decided."""
         return self.phase is Phase.ENDED
 
-    @property
-    def may_emit(self) -> bool:
-        """Whether there is credit. A batch larger than the rest of it may be sent: the debt counts."""
-        return self.credit_bytes > 0
+    def may_emit(self, debt_bytes: int = 0) -> bool:
+        """Whether there is credit, or less debt than that. A batch larger than the rest of it may be sent: the debt
+        counts."""
+        return self.credit_bytes + debt_bytes > 0
 
     def emitted(self, size: int) -> None:
         """A batch is on its way to the host; an exchange's is the answer to one of the host's."""

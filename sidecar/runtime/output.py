@@ -96,8 +96,7 @@ class StreamOutput:
 
     def may_emit(self) -> bool:
         """Whether a batch may be sent now."""
-        credit_bytes = self._flow.credit_bytes + (MAX_DEBT_BYTES if self.pauses else 0)
-        return credit_bytes > 0 and self._outbox.has_room
+        return self._flow.may_emit(MAX_DEBT_BYTES if self.pauses else 0) and self._outbox.has_room
 
     def _has_room(self) -> bool:
         return self._outbox.has_room
@@ -112,4 +111,4 @@ class StreamOutput:
             raise Cancelled
 
     def _is_in_vain(self, needs_credit: bool) -> bool:
-        return self.cancelled or (needs_credit and self.gets_no_credit and self._flow.credit_bytes <= 0)
+        return self.cancelled or (needs_credit and self.gets_no_credit and not self._flow.may_emit())

@@ -11,11 +11,8 @@ import pyarrow.compute as pc
 
 from ..protocol.errors import SidecarError
 from ..protocol.methods import Context
+from ..wire.limits import MAX_SAFE_INTEGER
 from .plain import decoded, storage
-
-MAX_SAFE_INTEGER = 2**53 - 1
-"""ECMAScript's Number.MAX_SAFE_INTEGER: a larger one would be rounded by a host that reads numbers as doubles."""
-
 
 ROWS_AT_ONCE = 10_000
 """Rows that are encoded in one go. Each go holds the interpreter's lock: 2 M rows at once made a ping wait 0.4 s."""

@@ -50,7 +50,7 @@ class Source:
         self.path = name if file is not None else None
         self.file = file
         self._data = data
-        self.size: int = file.stat().st_size if file is not None else data.size  # type: ignore[union-attr]
+        self.size: int = file.stat().st_size if file is not None else data.size  # type: ignore[union-attr]  # one of the two is there
 
     @classmethod
     def from_path(cls, path: str, check: Check = lambda _real: None) -> Source:

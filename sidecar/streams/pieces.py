@@ -118,7 +118,7 @@ class PieceReader:
                 batch, metadata = self._reader.read_next_batch_with_custom_metadata()
                 if self._check:
                     batch.validate(full=True)
-                yield batch, _texts(metadata)
+                yield batch, metadata_texts(metadata)
             self._source.rest = memoryview(b"")  # an empty rest would keep the piece
         except StopIteration:  # of Arrow's: a generator must not raise it
             raise SidecarError("invalid_input", "an end marker stands inside the stream") from None
@@ -137,7 +137,8 @@ class PieceReader:
         _ = self._reader.schema.names  # raises here, and not in an author's code, where they are no UTF-8
 
 
-def _texts(metadata: Any) -> Metadata | None:
+def metadata_texts(metadata: Any) -> Metadata | None:
+    """The custom metadata of a batch, as Arrow gives it, as texts. Raises `UnicodeDecodeError`."""
     return {key.decode(): value.decode() for key, value in metadata.items()} if metadata else None
 
 

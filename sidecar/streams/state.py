@@ -43,7 +43,7 @@ class ProducerState(StreamState):
     def produce(self, out: OutputCollector, ctx: CallContext) -> None:
         """One turn: emit one batch or several, or finish, or both in this order."""
 
-    def process(self, input: AnnotatedBatch, out: OutputCollector, ctx: CallContext) -> None:  # noqa: ARG002
+    def process(self, input: AnnotatedBatch, out: OutputCollector, ctx: CallContext) -> None:  # noqa: ARG002 - of every state
         """Calls `produce`."""
         self.produce(out, ctx)
 

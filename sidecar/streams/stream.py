@@ -70,29 +70,29 @@ class Stream(Generic[S, H]):
     @property
     def header(self) -> H:
         """The header; None where the stream has none."""
-        return self._header  # type: ignore[return-value]
+        return self._header  # type: ignore[return-value]  # None where H is None
 
-    def typed_header(self, type: type[T]) -> T:  # noqa: ARG002
+    def typed_header(self, type: type[T]) -> T:  # noqa: ARG002 - a session's
         """The header, known to be of `type`."""
         self._refuse()
 
-    def exchange(self, batch: AnnotatedBatch, timeout_s: float | None = None) -> AnnotatedBatch:  # noqa: ARG002
+    def exchange(self, batch: AnnotatedBatch, timeout_s: float | None = None) -> AnnotatedBatch:  # noqa: ARG002 - a session's
         """Send a batch and wait for its answer."""
         self._refuse()
 
-    def send(self, batch: AnnotatedBatch, timeout_s: float | None = None) -> None:  # noqa: ARG002
+    def send(self, batch: AnnotatedBatch, timeout_s: float | None = None) -> None:  # noqa: ARG002 - a session's
         """Send a batch ahead."""
         self._refuse()
 
-    def receive(self, timeout_s: float | None = None) -> AnnotatedBatch:  # noqa: ARG002
+    def receive(self, timeout_s: float | None = None) -> AnnotatedBatch:  # noqa: ARG002 - a session's
         """The next batch."""
         self._refuse()
 
-    def checkpoint(self, ttl_s: int | None = None, timeout_s: float | None = None) -> Checkpoint:  # noqa: ARG002
+    def checkpoint(self, ttl_s: int | None = None, timeout_s: float | None = None) -> Checkpoint:  # noqa: ARG002 - a session's
         """A token to resume with."""
         self._refuse()
 
-    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:  # noqa: ARG002
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:  # noqa: ARG002 - a session's
         """End the stream."""
         self._refuse()
 

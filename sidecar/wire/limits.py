@@ -17,3 +17,7 @@ class Limits(NamedTuple):
 
     max_header_bytes: int = 16 * MIB
     max_payload_bytes: int = 2 * GIB
+
+
+MAX_SAFE_INTEGER = 2**53 - 1
+"""ECMAScript's Number.MAX_SAFE_INTEGER: a larger one would be rounded by a host that reads numbers as doubles."""

@@ -28,11 +28,11 @@ from sidecar.protocol.streams import CREDIT_BYTES, INPUT_CREDIT_BYTES, MAX_STREA
 from sidecar.runtime import context as call_context
 from sidecar.runtime import stopping, streams
 from sidecar.runtime.context import CallRuntime, RequestContext
-from sidecar.services import filters, formats, json_rows, load, ordering, sessions, stats
+from sidecar.services import filters, formats, load, ordering, sessions, stats
 from sidecar.services.lazy_files import OPENERS
 from sidecar.streams import describe, handlers, tokens
 from sidecar.version import PROTOCOL_VERSION
-from sidecar.wire import framing
+from sidecar.wire import framing, limits
 from sidecar.wire.framing import Frame, FrameError, FrameReader, encode, padded
 from sidecar.wire.limits import Limits
 from sidecar.wire.payload import ITEM_BYTES, OPAQUE_TYPES, Payload, attach
@@ -417,7 +417,7 @@ LIMITS: dict[str, float | None] = {
     "FLUSH_S": stopping.FLUSH_S,
     "DEADLINE_S": stopping.DEADLINE_S,
     "MAX_ROWS": ordering.MAX_ROWS,
-    "MAX_SAFE_INTEGER": json_rows.MAX_SAFE_INTEGER,
+    "MAX_SAFE_INTEGER": limits.MAX_SAFE_INTEGER,
     "CREDIT_BYTES": CREDIT_BYTES,
     "INPUT_CREDIT_BYTES": INPUT_CREDIT_BYTES,
     "MAX_OUTBOX_BYTES": of_runtime("MAX_OUTBOX_BYTES"),

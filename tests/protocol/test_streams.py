@@ -78,20 +78,20 @@ def test_output_credit() -> None:
     flow = Flow("producer", 10)
     for size, may_emit in [(9, True), (1, False)]:
         flow.emitted(size)
-        assert flow.may_emit is may_emit
+        assert flow.may_emit() is may_emit
     flow.granted(1)
     flow.emitted(1000)
     assert flow.credit_bytes == -999
     flow.granted(999)
-    assert not flow.may_emit
+    assert not flow.may_emit()
     flow.granted(1)
-    assert flow.may_emit
+    assert flow.may_emit()
     assert flow.outputs == 3
 
 
 @pytest.mark.parametrize("credit_bytes", [0, -1])
 def test_without_credit_from_the_start(credit_bytes: int) -> None:
-    assert not Flow("producer", credit_bytes).may_emit
+    assert not Flow("producer", credit_bytes).may_emit()
 
 
 def test_it_counts_on_from_a_checkpoint() -> None:
@@ -169,7 +169,7 @@ class Sums:
 
     def emit(self, size: int) -> None:
         """A turn emits where it may."""
-        if self.flow.may_emit:
+        if self.flow.may_emit():
             self.flow.emitted(size)
             self.emitted.append(size)
 

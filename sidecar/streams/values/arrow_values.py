@@ -102,7 +102,7 @@ class BatchCodec(IpcCodec):
     def written(self, value: Any) -> bytes:
         return stream_bytes(value.schema, [value])
 
-    def read(self, schema: pa.Schema, batches: list[pa.RecordBatch]) -> Any:  # noqa: ARG002
+    def read(self, schema: pa.Schema, batches: list[pa.RecordBatch]) -> Any:  # noqa: ARG002 - of every codec of these
         return batches[0] if len(batches) == 1 else None
 
 

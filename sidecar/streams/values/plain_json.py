@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from ...wire.limits import MAX_SAFE_INTEGER
 from .codec import Codec, InvalidValue, shown
-from .scalars import MAX_SAFE_INTEGER
 
 _EXPECTED = "a plain JSON value"
 

@@ -13,11 +13,9 @@ from uuid import UUID
 
 import pyarrow as pa
 
+from ...wire.limits import MAX_SAFE_INTEGER
 from ...wire.payload import OPAQUE_TYPES, Payload
 from .codec import Codec, Scalar
-
-MAX_SAFE_INTEGER = 2**53 - 1
-"""ECMAScript's Number.MAX_SAFE_INTEGER: a host that reads numbers as doubles rounds what is larger."""
 
 DIGITS = "^-?(0|[1-9][0-9]*)$"
 _DIGITS = re.compile(r"-?(0|[1-9][0-9]{0,19})")

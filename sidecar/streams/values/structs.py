@@ -75,7 +75,7 @@ def _undecorated(cls: type) -> bool:
         own = inspect.get_annotations(cls)
     except NameError:  # Python 3.14 resolves them here
         return True
-    return bool(set(own) - set(cls.__dataclass_fields__))  # type: ignore[attr-defined]
+    return bool(set(own) - set(cls.__dataclass_fields__))  # type: ignore[attr-defined]  # a dataclass
 
 
 def _init_fields(cls: Any) -> set[str]:
