@@ -72,8 +72,10 @@ def _greet(wire: Any, options: Options, sidecar: Sidecar | None) -> None:
 def methods(options: Options, sidecar: Sidecar | None = None) -> dict[str, Method]:
     """Every method by name, its services made."""
     from .protocol.methods import InitializeParams, Method
-    from .services import load, process, sessions, stats, tables
+    from .services import process, sessions
+    from .services.load import load
     from .services.paths import PathPolicy
+    from .services.tables import rows, stats
     from .streams import describe, handlers
     from .streams.tokens import TokenKeys, TokenSeal
 
@@ -85,7 +87,7 @@ def methods(options: Options, sidecar: Sidecar | None = None) -> dict[str, Metho
     registry = sessions.Sessions(options.memory_limit_bytes)
     noun_load = load.Load(registry, paths)
     noun_process = process.Process(registry, paths, token_keys, sidecar.methods_digest())
-    noun_tables = tables.Tables(registry)
+    noun_tables = rows.Tables(registry)
     noun_stats = stats.Stats(registry)
 
     def cheap(_params: Any) -> bool:
@@ -104,6 +106,6 @@ def methods(options: Options, sidecar: Sidecar | None = None) -> dict[str, Metho
         "streams/list": Method(handlers.StreamsParams, mounted.list_streams, cheap),
         "streams/open": Method(handlers.OpenParams, mounted.open),
         "streams/resume": Method(handlers.ResumeParams, mounted.resume),
-        "tables/rows": Method(tables.RowsParams, noun_tables.rows, noun_tables.is_cheap),
+        "tables/rows": Method(rows.RowsParams, noun_tables.rows, noun_tables.is_cheap),
         "tables/stats": Method(stats.StatsParams, noun_stats.stats),
     }

@@ -7,8 +7,8 @@ with Host.spawn() as host:
 """
 
 from ..protocol.errors import SidecarError
-from ..services.filters import Filter
-from ..services.ordering import Sort
+from ..services.tables.filters import Filter
+from ..services.tables.ordering import Sort
 from ..streams.stream import Checkpoint
 from .calls import Call, CallTimeout, Progress, ServiceLog
 from .faults import HandshakeFailed, HostFault, ProtocolViolation, SidecarGone, SpawnFailed

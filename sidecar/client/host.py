@@ -16,7 +16,7 @@ import pyarrow as pa
 from ..protocol.errors import SidecarError
 from ..protocol.methods import check_version
 from ..runtime import platform
-from ..services.load import LoadResult
+from ..services.load.load import LoadResult
 from ..services.process import StatsResult
 from ..streams.describe import DescribeResult, ServiceDescription
 from ..version import PROTOCOL_VERSION, VERSION

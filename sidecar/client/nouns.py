@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from ..services.filters import Filter
-from ..services.ordering import Sort
-from ..services.pages import PageFormat
 from ..services.sessions import CloseResult, ListResult
-from ..services.stats import ColumnStats, StatsResult
+from ..services.tables.filters import Filter
+from ..services.tables.ordering import Sort
+from ..services.tables.pages import PageFormat
+from ..services.tables.stats import ColumnStats, StatsResult
 from ..wire.payload import Payload
 from .calls import Call, OnProgress
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..client import Filter, Host, SidecarError, Sort
-from ..services.load import LoadResult
+from ..services.load.load import LoadResult
 from .terminal import clear_line, progress_bar, show_table, size_text
 
 FLIGHTS = os.path.join(os.path.dirname(__file__), "data", "flights.parquet")

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from ..client import Host
-from ..services.load import LoadResult
-from ..services.stats import ColumnStats
+from ..services.load.load import LoadResult
+from ..services.tables.stats import ColumnStats
 from .terminal import clear_line, progress_bar, show_table, size_text
 
 

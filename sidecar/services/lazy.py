@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from ..protocol.errors import SidecarError
-from .source import OpenFile
+from .load.source import OpenFile
 
 ReadPiece = Callable[[int, Sequence[int]], pa.Table]
 

@@ -28,8 +28,10 @@ from sidecar.protocol.streams import CREDIT_BYTES, INPUT_CREDIT_BYTES, MAX_STREA
 from sidecar.runtime import context as call_context
 from sidecar.runtime import stopping, streams
 from sidecar.runtime.context import CallRuntime, RequestContext
-from sidecar.services import filters, formats, load, ordering, sessions, stats
-from sidecar.services.lazy_files import OPENERS
+from sidecar.services import sessions
+from sidecar.services.load import formats, load
+from sidecar.services.load.lazy_files import OPENERS
+from sidecar.services.tables import filters, ordering, stats
 from sidecar.streams import describe, handlers, tokens
 from sidecar.version import PROTOCOL_VERSION
 from sidecar.wire import framing, limits

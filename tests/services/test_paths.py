@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sidecar.protocol.errors import SidecarError
+from sidecar.services.load.source import Source
 from sidecar.services.paths import PathPolicy
-from sidecar.services.source import Source
 
 from .caller import Caller
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..protocol.methods import Context
+from ...protocol.methods import Context
+from ..plain import expansion_bytes, plain, width_bits
+from ..sessions import Claim
 from . import text
 from .formats import Format
-from .plain import expansion_bytes, plain, width_bits
-from .sessions import Claim
 from .source import Source
 
 Reader = Callable[[Source, Claim, Context], pa.Table]

@@ -8,14 +8,14 @@ from typing import Any
 import pyarrow as pa
 from msgspec import Struct
 
-from ..protocol.errors import SidecarError
-from ..protocol.methods import Context
-from .json_rows import json_values
+from ...protocol.errors import SidecarError
+from ...protocol.methods import Context
+from ..json_rows import json_values
+from ..plain import check_valid, decoded, value_type
+from ..sessions import Sessions
+from ..table import Table
 from .ordering import has_order
-from .plain import check_valid, decoded, value_type
-from .sessions import Sessions
-from .table import Table
-from .tables import chosen
+from .rows import chosen
 
 QUARTERS = (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))
 INT128_END = 2**127
@@ -86,7 +86,7 @@ def column_stats(table: Table, index: int) -> ColumnStats:
     stats = ColumnStats(field.name, str(field.type), column.null_count)
     if not has_order(field.type):
         return stats
-    from .polars import comparable, pl, series
+    from ..polars import comparable, pl, series
 
     values = series(comparable(column)).drop_nulls()
     stats.distinct_count = values.n_unique()

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sidecar.services import ordering
-from sidecar.services.ordering import RowOrders, Sort
 from sidecar.services.table import EagerTable
+from sidecar.services.tables import ordering
+from sidecar.services.tables.ordering import RowOrders, Sort
 
-from .caller import Caller
+from ..caller import Caller
 
 D = decimal.Decimal
 NAN = math.nan

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from ..protocol.errors import SidecarError
-from ..protocol.methods import Context
-from ..wire.payload import Payload
+from ...protocol.errors import SidecarError
+from ...protocol.methods import Context
+from ...wire.payload import Payload
+from ..sessions import Sessions
+from ..table import Table
 from .filters import Filter
 from .ordering import RowOrders, Sort, position
 from .pages import ENCODERS, PageFormat
-from .sessions import Sessions
-from .table import Table
 
 CHEAP_CELLS = 16 * 1024
 CHEAP_BYTES = 1024 * 1024

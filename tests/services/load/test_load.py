@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from sidecar.protocol.errors import Cancelled
-from sidecar.services.formats import BY_EXTENSION
+from sidecar.services.load.formats import BY_EXTENSION
 
-from .caller import (
+from ..caller import (
     Caller,
     RecordingContext,
     arrow_payload,

@@ -9,17 +9,17 @@ from uuid import uuid4
 import pyarrow as pa
 from msgspec import Struct
 
-from ..protocol.errors import SidecarError
-from ..protocol.methods import Context
-from ..wire.payload import Payload
+from ...protocol.errors import SidecarError
+from ...protocol.methods import Context
+from ...wire.payload import Payload
+from ..lazy import PieceCache
+from ..paths import PathPolicy
+from ..sessions import Claim, Column, Session, Sessions
+from ..table import EagerTable, Table
 from . import readers
 from .formats import Format, detect
-from .lazy import PieceCache
 from .lazy_files import open_lazy
-from .paths import PathPolicy
-from .sessions import Claim, Column, Session, Sessions
 from .source import Source
-from .table import EagerTable, Table
 
 INLINE = "<inline>"
 SOURCES = ("path", "arrow_ipc", "parquet", "arrow_ipc_b64", "parquet_b64")

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from sidecar.protocol.errors import SidecarError
-from sidecar.services.filters import Filter
 from sidecar.services.json_rows import json_values
-from sidecar.services.ordering import Sort, row_order
 from sidecar.services.table import EagerTable
+from sidecar.services.tables.filters import Filter
+from sidecar.services.tables.ordering import Sort, row_order
 
 INSTANT = dt.datetime(2020, 5, 17, 12, 30, 15, 123456, tzinfo=dt.UTC)
 COLUMNS = {

@@ -7,11 +7,11 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..protocol.errors import SidecarError
-from ..protocol.methods import Context
-from ..wire.payload import Payload
-from .json_rows import json_rows
-from .plain import holds
+from ...protocol.errors import SidecarError
+from ...protocol.methods import Context
+from ...wire.payload import Payload
+from ..json_rows import json_rows
+from ..plain import holds
 
 PageFormat = Literal["arrow", "parquet", "json"]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..protocol.errors import SidecarError
-from ..protocol.methods import Context
-from ..wire.payload import Payload
+from ...protocol.errors import SidecarError
+from ...protocol.methods import Context
+from ...wire.payload import Payload
 
 READ_BYTES = 8 * 1024 * 1024
 """A file is read in steps of this size, each with a look at cancellation."""

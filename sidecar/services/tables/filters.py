@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from ..protocol.errors import SidecarError
-from .plain import value_type
+from ...protocol.errors import SidecarError
+from ..plain import value_type
 
 Operator = Literal["eq", "ne", "lt", "le", "gt", "ge", "between", "in", "contains", "is_null", "is_not_null"]
 
@@ -72,19 +72,19 @@ def _contains(filter: Filter, field: pa.Field, column: Any) -> Any:
     dtype = value_type(field.type)
     if not (pa.types.is_string(dtype) or pa.types.is_large_string(dtype)) or not isinstance(filter.value, str):
         raise _invalid(filter, field, "it takes a string, on a column of strings")
-    from .polars import pl
+    from ..polars import pl
 
     return column.cast(pl.String).str.contains(filter.value, literal=True)
 
 
 def _literal(filter: Filter, field: pa.Field, values: list[Any]) -> Any:
-    from .polars import pl
+    from ..polars import pl
 
     return pl.lit(_series(filter, field, values), allow_object=False).first()
 
 
 def _series(filter: Filter, field: pa.Field, values: list[Any]) -> Any:
-    from .polars import comparable, series
+    from ..polars import comparable, series
 
     dtype = value_type(field.type)
     try:

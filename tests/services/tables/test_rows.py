@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sidecar.services.tables import CHEAP_CELLS
+from sidecar.services.tables.rows import CHEAP_CELLS
 
-from .caller import Caller, RecordingContext, arrow_payload, decode, stream_bytes
+from ..caller import Caller, RecordingContext, arrow_payload, decode, stream_bytes
 
 TABLE = pa.table({"a": pa.array(range(10)), "b": [f"v{i}" for i in range(10)], "c": [None, 1.5] * 5})
 
@@ -255,7 +255,7 @@ def test_a_dictionary_column_is_cheap_once_it_was_checked() -> None:
 
 
 def test_a_lazy_page_is_never_cheap() -> None:
-    from .caller import file_bytes
+    from ..caller import file_bytes
 
     caller = Caller()
     caller.load(arrow_ipc=arrow_payload(file_bytes(TABLE)), mode="lazy", session="s")

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.feather
 import pytest
 
-from .caller import Caller, arrow_payload, file_bytes, parquet_bytes, parquet_payload, stream_bytes
+from ..caller import Caller, arrow_payload, file_bytes, parquet_bytes, parquet_payload, stream_bytes
 
 TABLE = pa.table({"a": [1, 2], "b": ["x", None]})
 ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]

@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..protocol.errors import SidecarError
-from ..protocol.methods import Context
+from ...protocol.errors import SidecarError
+from ...protocol.methods import Context
+from ..lazy import FileGuard, LazyTable, PieceCache, ReadPiece
+from ..plain import check_schema, check_valid, plain, plain_type, width_bits
 from . import readers
 from .formats import Format
-from .lazy import FileGuard, LazyTable, PieceCache, ReadPiece
-from .plain import check_schema, check_valid, plain, plain_type, width_bits
 from .source import Source
 
 

@@ -11,9 +11,9 @@ import polars
 import pyarrow as pa
 import pytest
 
-from sidecar.services.source import OpenFile
+from sidecar.services.load.source import OpenFile
 
-from .caller import Caller, arrow_payload, file_bytes, parquet_bytes, parquet_payload, stream_bytes
+from ..caller import Caller, arrow_payload, file_bytes, parquet_bytes, parquet_payload, stream_bytes
 
 PAST_SAMPLE = 10_001
 """Rows after which the first 10 000 have decided the types of a CSV."""

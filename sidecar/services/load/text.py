@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..protocol.methods import Context
+from ...protocol.methods import Context
+from ..sessions import Claim
 from .formats import BOM
-from .sessions import Claim
 from .source import Source
 
 INFERRED_ROWS = 10_000
@@ -41,7 +41,7 @@ def read_ndjson(source: Source, claim: Claim, context: Context) -> pa.Table:
 
 def read_json(source: Source, claim: Claim, context: Context) -> pa.Table:
     """An array of objects, one a row, or a single object."""
-    from .polars import to_arrow
+    from ..polars import to_arrow
 
     with _reading(source, "json") as pl:
         table = to_arrow(pl.read_json(_text(source, claim, context), infer_schema_length=None))
@@ -52,7 +52,7 @@ def read_json(source: Source, claim: Claim, context: Context) -> pa.Table:
 @contextmanager
 def _reading(source: Source, format: str) -> Iterator[Any]:
     """Polars, its errors made ours. Its panics derive from BaseException and would end the thread."""
-    from .polars import pl
+    from ..polars import pl
 
     try:
         yield pl
@@ -120,7 +120,7 @@ def _check_lines(source: Source, format_: str, table: pa.Table) -> None:
 
 
 def _collect(frame: Any, claim: Claim, context: Context) -> pa.Table:
-    from .polars import to_arrow
+    from ..polars import to_arrow
 
     schema = to_arrow(frame.head(0).collect()).schema
     parts: list[pa.Table] = []

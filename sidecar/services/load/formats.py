@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from ..protocol.errors import SidecarError
+from ...protocol.errors import SidecarError
 from .source import Source
 
 Format = Literal["arrow_file", "arrow_stream", "parquet", "csv", "tsv", "json", "ndjson"]

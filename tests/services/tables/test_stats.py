@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.services.stats import column_stats
 from sidecar.services.table import EagerTable
+from sidecar.services.tables.stats import column_stats
 
-from .caller import Caller, RecordingContext, parquet_bytes, parquet_payload
+from ..caller import Caller, RecordingContext, parquet_bytes, parquet_payload
 
 MOMENTS = ("mean", "std", "median", "q25", "q75")
 

@@ -12,10 +12,10 @@ import msgspec
 import pyarrow as pa
 from msgspec import Struct
 
-from ..protocol.errors import SidecarError
+from ...protocol.errors import SidecarError
+from ..plain import check_valid, value_type
+from ..table import Table
 from .filters import Filter, expression, null_test
-from .plain import check_valid, value_type
-from .table import Table
 
 CACHE_BYTES = 256 * 1024 * 1024
 """Row orders that are kept over all sessions: 4 bytes a row."""
@@ -88,7 +88,7 @@ def row_order(table: Table, sort: Sequence[Sort], filter: Sequence[Filter] = ())
         _check_ordered(table.schema.field(index), "unsortable_column")
     columns = {_name(index, "key"): _ranked(_column(table, index)) for index in keys}
     tests = [_test(table, condition, columns) for condition in filter]
-    from .polars import pl, series
+    from ..polars import pl, series
 
     frame = pl.LazyFrame({name: series(column) for name, column in columns.items()})
     frame = frame.with_row_index("row").filter(*tests)
@@ -104,7 +104,7 @@ def row_order(table: Table, sort: Sequence[Sort], filter: Sequence[Filter] = ())
 
 def _test(table: Table, condition: Filter, columns: dict[str, pa.ChunkedArray]) -> Any:
     """`condition` as a Polars expression; the column that it looks at is added to `columns`."""
-    from .polars import pl
+    from ..polars import pl
 
     index = position(table.schema, condition.column)
     field, column = table.schema.field(index), _column(table, index)
@@ -131,7 +131,7 @@ def _ranked(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _column(table: Table, index: int) -> pa.ChunkedArray:
-    from .polars import comparable
+    from ..polars import comparable
 
     data = table.select([index])
     check_valid(data)  # bad offsets in a string column would be read out of bounds

@@ -1,0 +1,1 @@
+"""load: a table from any one source becomes a session."""

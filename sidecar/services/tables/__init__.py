@@ -1,0 +1,1 @@
+"""tables: what a person does with a table: rows, statistics, SQL, export, comparison."""
