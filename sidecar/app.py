@@ -75,13 +75,13 @@ def methods(options: Options, sidecar: Sidecar | None = None) -> dict[str, Metho
     from .services import process, sessions
     from .services.load import load
     from .services.paths import PathPolicy
+    from .services.producers import StreamMethod
     from .services.tables import rows, stats
     from .streams import describe, handlers
     from .streams.tokens import TokenKeys, TokenSeal
 
     sidecar = sidecar or Sidecar()
     token_keys = TokenKeys.minted()
-    mounted = handlers.Services(sidecar.services, TokenSeal(token_keys, time.time))
     described = describe.Description(sidecar.services)
     paths = PathPolicy(options.allow_paths)
     registry = sessions.Sessions(options.memory_limit_bytes)
@@ -89,6 +89,8 @@ def methods(options: Options, sidecar: Sidecar | None = None) -> dict[str, Metho
     noun_process = process.Process(registry, paths, token_keys, sidecar.methods_digest())
     noun_tables = rows.Tables(registry)
     noun_stats = stats.Stats(registry)
+    streaming: dict[str, StreamMethod] = {}
+    mounted = handlers.Services(sidecar.services, TokenSeal(token_keys, time.time), nouns=streaming)
 
     def cheap(_params: Any) -> bool:
         return True

@@ -27,7 +27,7 @@ ALLOWED = {
     "protocol": {"wire", "protocol", "version"},
     "runtime": {"wire", "protocol", "runtime"},
     "services": {"services", "streams.tokens", *SERVICE_NEEDS},
-    "streams": {"streams", "protocol.streams", "services.plain", *SERVICE_NEEDS},
+    "streams": {"streams", "protocol.streams", "services.plain", "services.producers", *SERVICE_NEEDS},
     "client": {"client", "services", "streams", "protocol", "wire", "runtime.platform", "runtime.readiness", "version"},
     "testing": {"client"},
     "commands": {"commands", "client", "services", "streams", "wire", "version"},
@@ -112,7 +112,9 @@ def test_every_method_is_announced() -> None:
     from sidecar.protocol.hello import METHODS
     from sidecar.runtime.server import SHUTDOWN
 
-    assert sorted([*methods(Options()), SHUTDOWN]) == sorted(METHODS)
+    served = methods(Options())
+    streaming = served["streams/open"].handler.__self__.nouns  # type: ignore[attr-defined]
+    assert sorted({*served, *streaming, SHUTDOWN}) == sorted(METHODS)
 
 
 def test_the_versions_agree() -> None:

@@ -13,21 +13,28 @@ from .errors import SidecarError
 from .streams import Paused, StreamInfo, Turns
 
 
-class Context(Protocol):
-    """What a handler may ask of the call that it serves."""
+class Work(Protocol):
+    """Long work, as it sees the one who asked for it: a call or a stream."""
 
     @property
     def cancelled(self) -> bool:
-        """Whether the answer was given already, by a cancel or because the process stops."""
+        """Whether nobody waits for it any more: it was cancelled, or the process stops."""
 
     def check(self) -> None:
-        """Raise `Cancelled` if the call was cancelled. Long work calls it between pieces."""
+        """Raise `Cancelled` if so. Long work calls it between pieces."""
+
+    def progress(self, done: int, total: int | None, unit: str, message: str = "") -> None:
+        """Tell the host how far the work is. Also checks for cancellation. Sent at most 20 times a second."""
+
+
+class Context(Work, Protocol):
+    """What a handler may ask of the call that it serves."""
 
     def commit(self) -> None:
         """Called right before an effect becomes visible: from here on the call cannot be cancelled."""
 
-    def progress(self, done: int, total: int | None, unit: str, message: str = "") -> None:
-        """Tell the host how far the work is. Also checks for cancellation. Sent at most 20 times a second."""
+    def leave_lane(self) -> None:
+        """Called by a handler that only reads, once it has what it reads: the next request of its lane may begin."""
 
     @property
     def id(self) -> int | str:

@@ -66,7 +66,7 @@ class Calls:
         self._lock = RLock()  # guards the conversation and the unsent answers
         self._changed = Condition(self._lock)  # told only while the process stops: nobody waits before that
         self._lanes = Lanes()
-        self._runtime = CallRuntime(self._commit, self._notify, clock, streams)
+        self._runtime = CallRuntime(self._commit, self._lanes.leave, self._notify, clock, streams)
 
     def receive(self, message: Message) -> Event | None:
         """What to do about a message of the host's."""

@@ -23,6 +23,7 @@ class CallRuntime(NamedTuple):
     """What a call needs of the process."""
 
     commit: Callable[[Call], None]
+    leave_lane: Callable[[], None]
     notify: Callable[[Notification], None]
     clock: Callable[[], float]
     streams: Streams
@@ -54,6 +55,10 @@ class RequestContext:
     def commit(self) -> None:
         """From here on the call cannot be cancelled. Raises `Cancelled` if it was."""
         self._runtime.commit(self._call)
+
+    def leave_lane(self) -> None:
+        """Let the next request of the lane begin."""
+        self._runtime.leave_lane()
 
     def progress(self, done: int, total: int | None, unit: str, message: str = "") -> None:
         """Send `$/progress`, unless one was sent less than 50 ms ago; raise `Cancelled` if the call was."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, Thread, local
 
 Task = Callable[[], None]
 
@@ -26,6 +26,7 @@ class Lanes:
         self._threads = 0
         self._ended = 0  # tasks, since `is_stalled` was asked
         self._free = 0  # threads that wait, less the tasks that are ready
+        self._mine = local()  # `lane` of the task that this thread runs, until it leaves it
 
     def is_idle(self, lane: str | None) -> bool:
         """Whether nothing of this lane is queued or running."""
@@ -41,6 +42,14 @@ class Lanes:
                     return
                 self._waiting[lane] = deque()
             self._dispatch(lane, task)
+
+    def leave(self) -> None:
+        """The task that this thread runs lets the next one of its lane begin. Elsewhere, and again, it does nothing."""
+        lane = getattr(self._mine, "lane", None)
+        if lane is not None:
+            self._mine.lane = None
+            with self._lock:
+                self._next(lane)
 
     def is_stalled(self) -> bool:
         """Whether tasks wait and none has ended since this was last asked."""
@@ -85,14 +94,13 @@ class Lanes:
             ready = self._ready.get()
             if ready is None:
                 return
-            lane, task = ready
+            self._mine.lane, task = ready
             task()
             del ready, task  # or an idle thread would keep the last request's payload alive
             with self._lock:
                 self._ended += 1
                 self._free += 1
-                if lane is not None:
-                    self._next(lane)
+            self.leave()
 
     def _next(self, lane: str) -> None:
         waiting = self._waiting[lane]

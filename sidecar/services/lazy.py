@@ -5,17 +5,15 @@ A piece is what the format lets one read alone: a row group of Parquet, a record
 
 from __future__ import annotations
 
-import weakref
 from bisect import bisect_right
-from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
-from itertools import accumulate, count
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from threading import Lock
-from typing import Any
 
 import pyarrow as pa
 
 from ..protocol.errors import SidecarError
+from .cache import Cache, Owner
 from .load.source import OpenFile
 
 ReadPiece = Callable[[int, Sequence[int]], pa.Table]
@@ -44,82 +42,29 @@ def _state(file: OpenFile) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-class PieceCache:
-    """Columns of decoded pieces, within one budget for all tables; the least recently used goes first."""
-
-    def __init__(self, memory_limit_bytes: int | None) -> None:
-        self._max_bytes = CACHE_BYTES if memory_limit_bytes is None else min(CACHE_BYTES, memory_limit_bytes // 4)
-        self._lock = Lock()
-        self._kept: OrderedDict[tuple[int, int, int], Any] = OrderedDict()
-        self._bytes: dict[int, int] = {}
-        self._gone: deque[int] = deque()
-
-    def bytes_of(self, owner: int) -> int:
-        """What is kept for one table."""
-        return self._bytes.get(owner, 0)
-
-    def find(self, owner: int, piece: int, columns: Sequence[int]) -> dict[int, Any]:
-        """Those of the columns that are kept."""
-        with self._lock:
-            self._drop_gone()
-            keys = [key for column in columns if (key := (owner, piece, column)) in self._kept]
-            for key in keys:
-                self._kept.move_to_end(key)
-            return {key[2]: self._kept[key] for key in keys}
-
-    def keep(self, owner: int, piece: int, column: int, data: pa.ChunkedArray) -> None:
-        """Keep a column, as long as there is room."""
-        with self._lock:
-            self._drop_gone()
-            self._drop((owner, piece, column))
-            self._kept[owner, piece, column] = data
-            self._bytes[owner] = self.bytes_of(owner) + data.nbytes
-            while sum(self._bytes.values()) > self._max_bytes:
-                self._drop(next(iter(self._kept)))
-
-    def forget(self, owner: int) -> None:
-        """The table is gone. Garbage collection may say so at any point of any other call, so that nothing waits here;
-        its pieces go when the cache is used next, or now if it is free."""
-        self._gone.append(owner)
-        if self._lock.acquire(blocking=False):
-            try:
-                self._drop_gone()
-            finally:
-                self._lock.release()
-
-    def _drop_gone(self) -> None:
-        while self._gone:
-            owner = self._gone.popleft()
-            for key in [key for key in self._kept if key[0] == owner]:
-                self._drop(key)
-            self._bytes.pop(owner, None)
-
-    def _drop(self, key: tuple[int, int, int]) -> None:
-        data = self._kept.pop(key, None)
-        if data is not None:
-            self._bytes[key[0]] -= data.nbytes
-
-
-_owners = count()
+def piece_cache(memory_limit_bytes: int | None) -> Cache:
+    """Columns of decoded pieces, by piece and column."""
+    return Cache(CACHE_BYTES if memory_limit_bytes is None else min(CACHE_BYTES, memory_limit_bytes // 4))
 
 
 class LazyTable:
     """Rows in pieces. Only decoded pieces are in memory, as many as the cache has room for."""
 
-    def __init__(self, schema: pa.Schema, piece_rows: Sequence[int], read: ReadPiece, cache: PieceCache) -> None:
+    is_lazy = True
+
+    def __init__(self, schema: pa.Schema, piece_rows: Sequence[int], read: ReadPiece, cache: Cache) -> None:
+        self.owner = Owner()
         self.schema = schema
         self._starts = [0, *accumulate(piece_rows)]
         self.rows = self._starts[-1]
         self._read = read
         self._cache = cache
-        self._owner = next(_owners)
         self._lock = Lock()  # the file has one position
-        weakref.finalize(self, cache.forget, self._owner)
 
     @property
     def bytes(self) -> int:
         """The decoded pieces that are kept."""
-        return self._cache.bytes_of(self._owner)
+        return self._cache.bytes_of(self.owner)
 
     def slice(self, start: int, stop: int, columns: Sequence[int]) -> pa.Table:
         """Reads the pieces that hold the range."""
@@ -152,9 +97,14 @@ class LazyTable:
 
     def select(self, columns: Sequence[int]) -> pa.Table:
         """Reads every piece, past the cache: whole columns would only flush it."""
-        pieces = range(len(self._starts) - 1)
-        with self._lock:
-            return self._concat([self._read(piece, columns) for piece in pieces], columns)
+        return self._concat(list(self.pieces(columns)), columns)
+
+    def pieces(self, columns: Sequence[int]) -> Iterator[pa.Table]:
+        """Reads one after another, past the cache."""
+        for piece in range(len(self._starts) - 1):
+            with self._lock:
+                read = self._read(piece, columns)
+            yield read
 
     def _piece_of(self, row: int) -> int:
         return bisect_right(self._starts, row) - 1
@@ -165,13 +115,14 @@ class LazyTable:
         return pa.schema([self.schema.field(column) for column in columns]).empty_table()
 
     def _piece(self, piece: int, columns: Sequence[int]) -> pa.Table:
-        found = self._cache.find(self._owner, piece, columns)
+        kept = {column: self._cache.get(self.owner, (piece, column)) for column in columns}
+        found = {column: data for column, data in kept.items() if data is not None}
         missing = [column for column in columns if column not in found]
         if missing:
             with self._lock:
                 read = self._read(piece, missing)
             for column, data in zip(missing, read.columns, strict=True):
                 found[column] = data
-                self._cache.keep(self._owner, piece, column, data)
+                self._cache.keep(self.owner, (piece, column), data, data.nbytes)
         fields = [self.schema.field(column) for column in columns]
         return pa.table([found[column] for column in columns], schema=pa.schema(fields))

@@ -76,6 +76,20 @@ def value_type(dtype: pa.DataType) -> pa.DataType:
     return dtype.value_type if pa.types.is_dictionary(dtype) else dtype
 
 
+def is_text(dtype: pa.DataType) -> bool:
+    """Whether values are strings."""
+    return bool(pa.types.is_string(dtype) or pa.types.is_large_string(dtype))
+
+
+def has_order(dtype: pa.DataType) -> bool:
+    """Whether values of a type can be compared: not nested ones, and none that Polars does not have."""
+    types, dtype = pa.types, value_type(dtype)
+    if types.is_decimal(dtype):
+        return not types.is_decimal256(dtype) and 0 <= dtype.scale <= dtype.precision
+    is_empty = types.is_fixed_size_binary(dtype) and dtype.byte_width == 0
+    return not (types.is_nested(dtype) or types.is_interval(dtype) or is_empty)
+
+
 def storage(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of an extension type as what it is stored as; any other as it is."""
     if not isinstance(column.type, pa.BaseExtensionType):

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from threading import Lock
 from typing import Any, Protocol
 
 import pyarrow as pa
 
+from .cache import Owner
 from .plain import check_valid, large_type
 
 INT32_OFFSETS_MAX_BYTES = 2**31 - 1
+
+PIECE_ROWS = 1024 * 1024
+"""Rows of an eager table that are worked on in one go, where something can be done piece by piece: between two of them
+is a look at cancellation."""
 
 
 class Table(Protocol):
     """Either in memory (`EagerTable`) or behind a file (`lazy.py`). Columns are named by their position.
 
-    What `slice` and `gather` return is valid Arrow data, wherever it came from; what `select` returns may not be.
+    What its methods return is valid Arrow data, wherever it came from. They raise `invalid_file` where it is not.
     """
 
     @property
@@ -30,6 +36,14 @@ class Table(Protocol):
     def bytes(self) -> int:
         """The memory that the table takes."""
 
+    @property
+    def owner(self) -> Owner:
+        """What caches know it by."""
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether its columns are read when they are needed, and take memory only then."""
+
     def is_ready(self, columns: Sequence[int], gather: bool) -> bool:
         """Whether a page of these columns costs no more than its own rows, by `gather` or by `slice`."""
 
@@ -42,14 +56,21 @@ class Table(Protocol):
     def select(self, columns: Sequence[int]) -> pa.Table:
         """All rows of some columns."""
 
+    def pieces(self, columns: Sequence[int]) -> Iterator[pa.Table]:
+        """All rows of some columns, in order and in pieces; only one of them need be in memory."""
+
 
 class EagerTable:
     """A table in memory. What came over the wire is used where it lies, never copied."""
 
+    is_lazy = False
+
     def __init__(self, table: pa.Table, is_one_payload: bool = False) -> None:
         """`is_one_payload` says that all columns lie in one piece of memory, which stays while one of them does."""
+        self.owner = Owner()
         self._table = table
         self._is_one_payload = is_one_payload
+        self._lock = Lock()  # pages of one table may be made side by side
         self._checked: set[int] = set()
         self._gatherable: set[int] = set()
         self._dictionaries = {
@@ -62,23 +83,29 @@ class EagerTable:
         self.bytes: int = self._loaded_bytes
 
     def slice(self, start: int, stop: int, columns: Sequence[int]) -> pa.Table:
-        """A view: 1 µs at any size, and its values checked. Raises `invalid_file`."""
+        """A view: 1 µs at any size, and its values checked."""
         self._check(self._dictionaries.intersection(columns))
         page = self._table.select(columns).slice(start, stop - start)
         check_valid(page.select([place for place, column in enumerate(columns) if column not in self._checked]))
         return self._as_loaded(page, columns)
 
     def gather(self, indices: pa.Array, columns: Sequence[int]) -> pa.Table:
-        """Copies the rows asked for. The first call checks the columns and joins their chunks, once.
-
-        Raises `invalid_file`.
-        """
-        self._prepare([column for column in columns if column not in self._gatherable])
+        """Copies the rows asked for. The first call checks the columns and joins their chunks, once."""
+        if not self._gatherable.issuperset(columns):
+            with self._lock:
+                self._prepare([column for column in columns if column not in self._gatherable])
         return self._as_loaded(self._table.select(columns).take(indices), columns)
 
     def select(self, columns: Sequence[int]) -> pa.Table:
         """A view."""
+        self._check(columns)
         return self._table.select(columns)
+
+    def pieces(self, columns: Sequence[int]) -> Iterator[pa.Table]:
+        """Views."""
+        whole = self.select(columns)
+        for start in range(0, self.rows, PIECE_ROWS):
+            yield whole.slice(start, PIECE_ROWS)
 
     def is_ready(self, columns: Sequence[int], gather: bool) -> bool:
         """Whether the work that is done once per column is done."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
@@ -13,9 +14,11 @@ from msgspec import Meta, Struct, field
 from ..protocol.errors import Cancelled, SidecarError
 from ..protocol.methods import Context
 from ..protocol.streams import CREDIT_BYTES, INPUT_CREDIT_BYTES, Credit, Kind, StreamId, StreamInfo
+from ..services.producers import StreamMethod
 from ..wire.payload import Payload
 from .checkpoints import read_state, schema_bytes, schema_of, type_name, write_state
 from .context import CallContext
+from .nouns import ExchangeTurns, ProducerTurns, open_noun
 from .pieces import schema_payload
 from .service import Method, Service, authors_code
 from .state import StreamState
@@ -48,8 +51,8 @@ class CallResult(Struct):
 
 
 class OpenParams(Struct, forbid_unknown_fields=True):
-    """A streaming method; `stream` is an id of the host's choice that no open stream has, `timeout_s` the life of the
-    stream."""
+    """A streaming method, of a service or of a noun; `stream` is an id of the host's choice that no open stream has,
+    `timeout_s` the life of the stream."""
 
     stream: StreamId
     method: str
@@ -111,10 +114,17 @@ class StreamsResult(Struct):
 
 
 class Services:
-    """What is mounted, by name."""
+    """What is mounted, by name, and the methods of the nouns that stream."""
 
-    def __init__(self, services: dict[str, Service], seal: TokenSeal, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        services: dict[str, Service],
+        seal: TokenSeal,
+        clock: Callable[[], float] = time.time,
+        nouns: Mapping[str, StreamMethod] = MappingProxyType({}),
+    ) -> None:
         self._services = services
+        self.nouns = nouns
         self._seal = seal
         self._clock = clock
 
@@ -132,6 +142,13 @@ class Services:
 
     def open(self, params: OpenParams, context: Context) -> OpenResult:
         """`streams/open`: run a streaming method, and begin the stream that it returns."""
+        if "/" in params.method:
+            noun = open_noun(self.nouns, params.method, params.stream, params.params, context)
+            try:
+                return _begin(noun, params, context, noun.header)
+            except BaseException:
+                noun.close("error")
+                raise
         service, method = self._find(params.method)
         if method.result is not None:
             raise self._not_found(f"{method.full_name} is unary: use services/call", streaming=True)
@@ -144,7 +161,10 @@ class Services:
         """`streams/checkpoint`: the state between two turns, as a token. Its answer comes after what was sent before,
         and before what is sent later. Raises `unknown_stream`, `not_serializable` and `too_large`."""
         paused = context.pause(params.stream)
-        turns: StreamTurns = paused.turns
+        turns = paused.turns
+        if not isinstance(turns, StreamTurns):
+            message = f"{turns.method} has no checkpoints: open it again"
+            raise SidecarError("not_serializable", message, stream=params.stream, method=turns.method)
         now = int(self._clock())
         token = Token(
             created=now,
@@ -201,7 +221,7 @@ def _run(service: Service, method: Method, arguments: dict[str, Any], context: C
 
 
 def _begin(
-    turns: StreamTurns,
+    turns: StreamTurns | ProducerTurns | ExchangeTurns,
     params: OpenParams | ResumeParams,
     context: Context,
     header: Any,

@@ -26,7 +26,7 @@ class Bench:
         assert event is not None
         self.call: Call = event[0]  # type: ignore[assignment]
         self.conversation.start(self.call)
-        around = CallRuntime(self.conversation.commit, self.sent.append, lambda: self.now, NO_STREAMS)
+        around = CallRuntime(self.conversation.commit, lambda: None, self.sent.append, lambda: self.now, NO_STREAMS)
         self.context = RequestContext(self.call, around)
 
     def progress_at(self, elapsed_s: float) -> int:

@@ -26,6 +26,7 @@ class RecordingContext:
         self.cancel_after = cancel_after
         self.looks = 0
         self.commits = 0
+        self.lanes_left = 0
         self.progress_calls: list[tuple[int, int | None, str]] = []
         self.logs: list[tuple[str, str, dict[str, Any]]] = []
         self.id: int | str = 1
@@ -43,6 +44,9 @@ class RecordingContext:
     def commit(self) -> None:
         self.check()
         self.commits += 1
+
+    def leave_lane(self) -> None:
+        self.lanes_left += 1
 
     def progress(self, done: int, total: int | None, unit: str, message: str = "") -> None:
         self.check()

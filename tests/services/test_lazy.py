@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sidecar.services.lazy import LazyTable, PieceCache
+from sidecar.services.cache import Cache
+from sidecar.services.lazy import LazyTable, piece_cache
 
 from .caller import (
     Caller,
@@ -181,10 +182,10 @@ def test_a_load_of_batches_can_be_cancelled() -> None:
 class Pieces:
     """A table of 4 pieces with 10 rows each, which counts what is read."""
 
-    def __init__(self, cache: PieceCache | None = None) -> None:
+    def __init__(self, cache: Cache | None = None) -> None:
         self.reads: list[tuple[int, tuple[int, ...]]] = []
         self.schema = pa.schema([("a", pa.int64()), ("b", pa.int64())])
-        self.table = LazyTable(self.schema, [10, 10, 10, 10], self._read, cache or PieceCache(None))
+        self.table = LazyTable(self.schema, [10, 10, 10, 10], self._read, cache or piece_cache(None))
 
     def _read(self, piece: int, columns: Any) -> pa.Table:
         self.reads.append((piece, tuple(columns)))
@@ -214,7 +215,7 @@ def test_a_gather_reads_each_piece_once_and_keeps_the_order() -> None:
 
 def test_the_cache_keeps_to_its_budget() -> None:
     piece_bytes = 80
-    pieces = Pieces(PieceCache(memory_limit_bytes=8 * piece_bytes))
+    pieces = Pieces(piece_cache(memory_limit_bytes=8 * piece_bytes))
     for start in (0, 10, 0, 20, 0, 10):  # 0 is used again and stays; 20 drops 10
         pieces.table.slice(start, start + 10, [0])
         assert pieces.table.bytes <= 2 * piece_bytes
@@ -231,7 +232,7 @@ def test_whole_columns_leave_the_cache_alone() -> None:
 
 def test_all_tables_share_one_cache() -> None:
     """A quarter of the limit is for pieces, however many lazy sessions there are; a table that goes leaves nothing."""
-    cache = PieceCache(memory_limit_bytes=4 * 160)
+    cache = piece_cache(memory_limit_bytes=4 * 160)
     first, second = Pieces(cache), Pieces(cache)
     for pieces in (first, second):
         pieces.table.slice(0, 40, [0, 1])
@@ -246,7 +247,7 @@ def test_all_tables_share_one_cache() -> None:
 
 def test_a_table_that_goes_while_the_cache_is_in_use_does_not_wait_for_it() -> None:
     """Garbage collection ends tables at any point, on the thread that is inside the cache too."""
-    cache = PieceCache(None)
+    cache = piece_cache(None)
     pieces = Pieces(cache)
     pieces.table.slice(0, 10, [0])
     with cache._lock:

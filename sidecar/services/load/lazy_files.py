@@ -10,14 +10,15 @@ import pyarrow as pa
 
 from ...protocol.errors import SidecarError
 from ...protocol.methods import Context
-from ..lazy import FileGuard, LazyTable, PieceCache, ReadPiece
+from ..cache import Cache
+from ..lazy import FileGuard, LazyTable, ReadPiece
 from ..plain import check_schema, check_valid, plain, plain_type, width_bits
 from . import readers
 from .formats import Format
 from .source import Source
 
 
-def open_lazy(source: Source, format_: Format, context: Context, pieces: PieceCache) -> LazyTable:
+def open_lazy(source: Source, format_: Format, context: Context, pieces: Cache) -> LazyTable:
     """The file as a table of pieces. Raises `lazy_unsupported` for a format that has none."""
     opener = OPENERS.get(format_)
     if opener is None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from ...protocol.errors import SidecarError
 from ...protocol.methods import Context
 from ...wire.payload import Payload
-from ..lazy import PieceCache
+from ..lazy import piece_cache
 from ..paths import PathPolicy
 from ..sessions import Claim, Column, Session, Sessions
 from ..table import EagerTable, Table
@@ -59,7 +59,7 @@ class Load:
 
     def __init__(self, sessions: Sessions, paths: PathPolicy) -> None:
         self._sessions = sessions
-        self._pieces = PieceCache(sessions.memory_limit_bytes)
+        self._pieces = piece_cache(sessions.memory_limit_bytes)
         self._paths = paths
 
     def load(self, params: LoadParams, context: Context) -> LoadResult:

@@ -1,54 +1,114 @@
-"""Filters: a condition on one column, its value typed as the column is, so that every comparison is exact."""
+"""Filters: conditions on columns, their values typed as the columns are, so that every comparison is exact."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Struct
+from msgspec import Struct, field
 
 from ...protocol.errors import SidecarError
-from ..plain import value_type
+from ..plain import has_order, value_type
+from .plan import Plan, position
 
-Operator = Literal["eq", "ne", "lt", "le", "gt", "ge", "between", "in", "contains", "is_null", "is_not_null"]
+if TYPE_CHECKING:
+    import polars as pl
+
+Operator = Literal[
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "between",
+    "in",
+    "contains",
+    "starts_with",
+    "ends_with",
+    "regex",
+    "is_null",
+    "is_not_null",
+    "is_nan",
+    "is_not_nan",
+]
+
+WITHOUT_VALUE = frozenset({"is_null", "is_not_null", "is_nan", "is_not_nan"})
+TEXT_OPERATORS = frozenset({"contains", "starts_with", "ends_with", "regex"})
 
 
 class Filter(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One condition. `value` is a value of the column's type; a list of two for `between` (both included), of any
-    number for `in`, absent for `is_null` and `is_not_null`. A null in the column matches `is_null` alone.
+    """One condition on a column, or a group: all of some conditions, any of some, or not one.
+
+    A condition has `column` and `op`. `value` is a value of the column's type; a list of two for `between` (both
+    included), of any number for `in`, absent for the tests of null and NaN. A null in the column matches `is_null`
+    alone, and a condition on it is neither true nor false, so that `not` does not match it either.
 
     A value has the form that `tables/rows` gives it in JSON, so that what a page shows can be asked for. More is taken
     where it is as exact: an integer beyond 2^53 as a number, a decimal as an integer, a duration as its count alone,
-    any ISO 8601 form of a timestamp. `contains` is literal and for strings only.
+    any ISO 8601 form of a timestamp. The operators on text are for strings only; `ignore_case` is for them.
     """
 
-    column: str
-    op: Operator
+    column: str | None = None
+    op: Operator | None = None
     value: Any = None
+    ignore_case: bool = False
+    all: list[Filter] | None = None
+    any: list[Filter] | None = None
+    not_: Filter | None = field(default=None, name="not")
+
+    def __post_init__(self) -> None:
+        groups = [name for name in ("all", "any", "not_") if getattr(self, name) is not None]
+        if len(groups) + (self.op is not None) != 1:
+            raise ValueError("a filter has exactly one of op, all, any and not")
+        if (self.op is None) != (self.column is None):
+            raise ValueError("a filter with an op has a column, a group has none")
+        if self.ignore_case and self.op not in TEXT_OPERATORS:
+            raise ValueError("ignore_case is for contains, starts_with, ends_with and regex")
 
 
-def null_test(filter: Filter, field: pa.Field, column: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """The rows that pass, for a filter on nulls, which works for every type; None for any other filter."""
-    if filter.op not in ("is_null", "is_not_null"):
-        return None
+def passes(filter: Filter, plan: Plan) -> pl.Expr:
+    """`filter` as an expression over the columns of `plan`. Raises `unknown_column` and `invalid_filter`."""
+    from ..polars import pl
+
+    if filter.all is not None:
+        return pl.all_horizontal(pl.lit(True), *(passes(inner, plan) for inner in filter.all))
+    if filter.any is not None:
+        return pl.any_horizontal(pl.lit(False), *(passes(inner, plan) for inner in filter.any))
+    if filter.not_ is not None:
+        return passes(filter.not_, plan).not_()
+    assert filter.column is not None
+    index = position(plan.schema, filter.column)
+    return _condition(filter, plan, index, plan.schema.field(index))
+
+
+def _condition(filter: Filter, plan: Plan, index: int, field: pa.Field) -> pl.Expr:
+    if filter.op in WITHOUT_VALUE:
+        return _without_value(filter, plan, index, field)
+    if not has_order(field.type):
+        raise _invalid(filter, field, "its values cannot be compared: it takes is_null and is_not_null")
+    if filter.op in TEXT_OPERATORS:
+        return _on_text(filter, field, plan.value(index))
+    if filter.op in ("between", "in"):
+        return _membership(filter, field, plan.value(index))
+    return _COMPARE[filter.op or ""](plan.value(index), _literal(filter, field, [filter.value]))
+
+
+def _without_value(filter: Filter, plan: Plan, index: int, field: pa.Field) -> pl.Expr:
     if filter.value is not None:
         raise _invalid(filter, field, "it takes no value")
-    return pc.is_null(column) if filter.op == "is_null" else pc.is_valid(column)
+    if filter.op in ("is_null", "is_not_null"):  # by Arrow, which has it for every type
+        is_null = plan.use(index, "null", pc.is_null)
+        return is_null if filter.op == "is_null" else ~is_null
+    if not pa.types.is_floating(value_type(field.type)):
+        raise _invalid(filter, field, "only floats can be NaN")
+    return plan.value(index).is_nan() if filter.op == "is_nan" else plan.value(index).is_not_nan()
 
 
-def expression(filter: Filter, field: pa.Field, column: Any) -> Any:
-    """`filter` as a Polars expression over `column`, which is one too. Raises `invalid_filter`."""
-    if filter.op == "contains":
-        return _contains(filter, field, column)
-    if filter.op in ("between", "in"):
-        return _membership(filter, field, column)
-    return _COMPARE[filter.op](column, _literal(filter, field, [filter.value]))
-
-
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+_COMPARE: dict[str, Callable[[Any, Any], pl.Expr]] = {
     "eq": lambda column, value: column == value,
     "ne": lambda column, value: column != value,
     "lt": lambda column, value: column < value,
@@ -58,7 +118,7 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _membership(filter: Filter, field: pa.Field, column: Any) -> Any:
+def _membership(filter: Filter, field: pa.Field, column: pl.Expr) -> pl.Expr:
     values = filter.value
     if not isinstance(values, list) or (filter.op == "between" and len(values) != 2):
         raise _invalid(filter, field, "it takes a list of two values" if filter.op == "between" else "it takes a list")
@@ -68,7 +128,7 @@ def _membership(filter: Filter, field: pa.Field, column: Any) -> Any:
     return (column >= low) & (column <= high)
 
 
-def _contains(filter: Filter, field: pa.Field, column: Any) -> Any:
+def _on_text(filter: Filter, field: pa.Field, column: pl.Expr) -> pl.Expr:
     dtype = value_type(field.type)
     if not (pa.types.is_string(dtype) or pa.types.is_large_string(dtype)) or not isinstance(filter.value, str):
         raise _invalid(filter, field, "it takes a string, on a column of strings")
@@ -77,7 +137,7 @@ def _contains(filter: Filter, field: pa.Field, column: Any) -> Any:
     return column.cast(pl.String).str.contains(filter.value, literal=True)
 
 
-def _literal(filter: Filter, field: pa.Field, values: list[Any]) -> Any:
+def _literal(filter: Filter, field: pa.Field, values: list[Any]) -> pl.Expr:
     from ..polars import pl
 
     return pl.lit(_series(filter, field, values), allow_object=False).first()

@@ -12,8 +12,12 @@ from ...wire.payload import Payload
 from ..sessions import Sessions
 from ..table import Table
 from .filters import Filter
-from .ordering import RowOrders, Sort, position
+from .ordering import Sort
+from .orders import RowOrders
 from .pages import ENCODERS, PageFormat
+from .plan import position
+from .search import Search
+from .view import View
 
 CHEAP_CELLS = 16 * 1024
 CHEAP_BYTES = 1024 * 1024
@@ -27,7 +31,7 @@ MAX_PAGE_ROWS = 2**31 - 1
 
 class RowsParams(Struct, forbid_unknown_fields=True):
     """The rows `start` to `stop` (exclusive; the end where none is given) of the session under `sort`, of those that
-    every condition of `filter` lets through."""
+    every condition of `filter` and the `search` let through."""
 
     session: str
     start: int = 0
@@ -35,13 +39,14 @@ class RowsParams(Struct, forbid_unknown_fields=True):
     columns: list[str] | None = None
     sort: list[Sort] = []
     filter: list[Filter] = []
+    search: Search | None = None
     format: PageFormat = "arrow"
 
 
 class RowsResult(Struct):
     """One page. `start` and `stop` are the rows that it holds, `total` those of the table, `matched` those that the
-    filter lets through, which the range counts. `rows` is a payload (`arrow`: an IPC stream, `parquet`), or with
-    `json` a list of objects."""
+    filter and the search let through, which the range counts. `rows` is a payload (`arrow`: an IPC stream, `parquet`),
+    or with `json` a list of objects."""
 
     session: str
     start: int
@@ -65,8 +70,11 @@ class Tables:
         `invalid_filter`, `unencodable_column`."""
         table = self._sessions.get(params.session).table
         columns = chosen(params.columns, table)
-        if params.sort or params.filter:
-            order = self._orders.get(table, params.sort, params.filter)
+        view = View(params.filter, params.search, params.sort)
+        if table.is_lazy or not (view.is_whole or self._orders.has(table, view)):
+            context.leave_lane()  # it may take long
+        if not view.is_whole:
+            order = self._orders.get(table, view, context)
             context.check()
             matched = len(order)
             start, stop = _range(params, matched)
@@ -96,12 +104,13 @@ class Tables:
             return True
         stop = table.rows if params.stop is None else min(params.stop, table.rows)
         rows = stop - params.start
-        is_ordered = bool(params.sort or params.filter)
+        view = View(params.filter, params.search, params.sort)
+        is_ordered = not view.is_whole
         return (
             rows * len(columns) <= CHEAP_CELLS
             and rows * table.bytes <= CHEAP_BYTES * table.rows
             and table.is_ready(columns, gather=is_ordered)
-            and (not is_ordered or self._orders.has(table, params.sort, params.filter))
+            and (not is_ordered or self._orders.has(table, view))
         )
 
 

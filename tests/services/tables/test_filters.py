@@ -15,6 +15,9 @@ from sidecar.services.json_rows import json_values
 from sidecar.services.table import EagerTable
 from sidecar.services.tables.filters import Filter
 from sidecar.services.tables.ordering import Sort, row_order
+from sidecar.services.tables.view import View
+
+from ..caller import RecordingContext
 
 INSTANT = dt.datetime(2020, 5, 17, 12, 30, 15, 123456, tzinfo=dt.UTC)
 COLUMNS = {
@@ -46,7 +49,7 @@ COLUMNS = {
 def rows(column: pa.Array, op: str, value: Any = None) -> list[int]:
     """The indices that pass."""
     table = EagerTable(pa.table({"column": column}))
-    return row_order(table, [], [Filter("column", op, value)]).to_pylist()
+    return row_order(table, View([Filter("column", op, value)]), RecordingContext()).to_pylist()
 
 
 @pytest.mark.parametrize("name", COLUMNS)
@@ -157,4 +160,4 @@ def test_a_column_without_order_is_only_tested_for_null(dtype: pa.DataType) -> N
 def test_filters_are_joined_by_and_and_keep_the_sort() -> None:
     table = EagerTable(pa.table({"n": [5, 1, 4, 2, 3], "s": list("babab")}))
     filters = [Filter("s", "eq", "b"), Filter("n", "ge", 3)]
-    assert row_order(table, [Sort("n")], filters).to_pylist() == [4, 2, 0]
+    assert row_order(table, View(filters, sort=[Sort("n")]), RecordingContext()).to_pylist() == [4, 2, 0]

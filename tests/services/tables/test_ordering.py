@@ -11,13 +11,20 @@ import pyarrow as pa
 import pytest
 
 from sidecar.services.table import EagerTable
-from sidecar.services.tables import ordering
-from sidecar.services.tables.ordering import RowOrders, Sort
+from sidecar.services.tables import orders as orders_module
+from sidecar.services.tables.ordering import Sort, row_order
+from sidecar.services.tables.orders import RowOrders
+from sidecar.services.tables.view import View
 
-from ..caller import Caller
+from ..caller import Caller, RecordingContext
 
 D = decimal.Decimal
 NAN = math.nan
+
+
+def by(*names: str) -> View:
+    """All rows, sorted by columns."""
+    return View(sort=[Sort(name) for name in names])
 
 
 def order(values: pa.Array | pa.ChunkedArray, **sort: Any) -> list[int]:
@@ -187,7 +194,7 @@ def test_more_rows_than_can_be_counted_are_refused() -> None:
     """A column of nulls takes no memory, however long it says it is."""
     table = EagerTable(pa.table({"v": pa.nulls(2**32)}))
     with pytest.raises(Exception, match="4294967296 rows are too many") as caught:
-        ordering.row_order(table, [Sort("v")])
+        row_order(table, by("v"), RecordingContext())
     assert caught.value.kind == "too_large"  # type: ignore[attr-defined]
 
 
@@ -198,13 +205,12 @@ def test_more_rows_than_can_be_counted_are_refused() -> None:
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """The keys of every order that is computed, as it happens."""
     calls: list[tuple[str, ...]] = []
-    compute = ordering.row_order
 
-    def counting(table: Any, sort: Any, *rest: Any) -> pa.Array:
-        calls.append(tuple(key.column for key in sort))
-        return compute(table, sort, *rest)
+    def counting(table: Any, view: View, work: Any) -> pa.Array:
+        calls.append(tuple(key.column for key in view.sort))
+        return row_order(table, view, work)
 
-    monkeypatch.setattr(ordering, "row_order", counting)
+    monkeypatch.setattr(orders_module, "row_order", counting)
     return calls
 
 
@@ -249,32 +255,32 @@ def test_the_least_recently_used_goes_first(computed: list[Any]) -> None:
     orders, table = RowOrders(max_bytes=2 * 4 * 100), table_of(100)
 
     def get(name: str) -> None:
-        assert orders.get(table, [Sort(name)]).to_pylist() == list(range(100))
+        assert orders.get(table, by(name), RecordingContext()).to_pylist() == list(range(100))
 
     for name in "abacab":
         get(name)
     # a b | a again | c drops b | a is there | b drops c
     assert computed == [("a",), ("b",), ("c",), ("b",)]
-    assert [orders.has(table, [Sort(name)]) for name in "abcd"] == [True, True, False, False]
+    assert [orders.has(table, by(name)) for name in "abcd"] == [True, True, False, False]
 
 
 def test_an_order_larger_than_the_budget_is_not_kept_and_drops_no_other(computed: list[Any]) -> None:
     orders, small, large = RowOrders(max_bytes=4 * 100), table_of(100), table_of(101)
-    orders.get(small, [Sort("a")])
-    orders.get(large, [Sort("a")])
-    orders.get(large, [Sort("a")])
-    orders.get(small, [Sort("a")])
+    orders.get(small, by("a"), RecordingContext())
+    orders.get(large, by("a"), RecordingContext())
+    orders.get(large, by("a"), RecordingContext())
+    orders.get(small, by("a"), RecordingContext())
     assert len(computed) == 3
 
 
 def test_forgetting_gives_the_budget_back(computed: list[Any]) -> None:
     orders, first, second = RowOrders(max_bytes=2 * 4 * 100), table_of(100), table_of(100)
-    orders.get(first, [Sort("a")])
-    orders.get(first, [Sort("b")])
+    orders.get(first, by("a"), RecordingContext())
+    orders.get(first, by("b"), RecordingContext())
     orders.forget(first)
     for _ in range(2):
-        orders.get(second, [Sort("a")])
-        orders.get(second, [Sort("b")])
+        orders.get(second, by("a"), RecordingContext())
+        orders.get(second, by("b"), RecordingContext())
     assert len(computed) == 4
 
 
@@ -282,4 +288,4 @@ def test_a_dictionary_of_numbers_is_sorted_by_the_numbers() -> None:
     """In several chunks, each with a dictionary of its own."""
     chunks = [pa.array([10, 9]).dictionary_encode(), pa.array([100, 9]).dictionary_encode()]
     table = EagerTable(pa.table({"n": pa.chunked_array(chunks)}))
-    assert ordering.row_order(table, [Sort("n")]).to_pylist() == [1, 3, 0, 2]
+    assert row_order(table, by("n"), RecordingContext()).to_pylist() == [1, 3, 0, 2]

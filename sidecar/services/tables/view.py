@@ -1,0 +1,33 @@
+"""A view: which rows of a table are seen, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from ...protocol.errors import SidecarError
+from .filters import Filter
+from .ordering import Sort
+from .search import Search
+
+
+class View(NamedTuple):
+    """The rows that every filter and the search let through, in the order of the sort."""
+
+    filter: Sequence[Filter] = ()
+    search: Search | None = None
+    sort: Sequence[Sort] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the table as it is."""
+        return not self.filter and not self.sort and (self.search is None or not self.search.text)
+
+    def key(self) -> bytes:
+        """The same for equal views. Raises `invalid_filter`."""
+        try:
+            return msgspec.json.encode((self.filter, self.search, self.sort))
+        except TypeError:
+            raise SidecarError("invalid_filter", "the value of a filter is JSON, not a payload") from None
