@@ -14,8 +14,8 @@ from .calls import Call, CallTimeout, Progress, ServiceLog
 from .faults import HandshakeFailed, HostFault, ProtocolViolation, SidecarGone, SpawnFailed
 from .host import Host
 from .inbox import StreamEnded
-from .nouns import Page
 from .session import StreamSession
+from .tables import Page
 
 __all__ = [
     "Call",

@@ -25,11 +25,13 @@ from ..wire.payload import Payload
 from .calls import Call, CallTimeout, OnProgress, OnServiceLog
 from .faults import HandshakeFailed, HostFault, ProtocolViolation
 from .line import HOST_LIMITS, Line
-from .nouns import SessionsNoun, TablesNoun, ipc_bytes
+from .loading import sources
 from .proxy import Caller, make_proxy
 from .session import StreamSession
+from .sessions import SessionsNoun
 from .spawn import Hello, default_command, start
 from .stderr import OnLine, StderrTail
+from .tables import TablesNoun
 
 HELLO_TIMEOUT_S = 30.0
 """A first start may wait for a virus scanner."""
@@ -71,8 +73,8 @@ class Host:
             platform.grow_buffer(stream.fileno())
         self._line = Line(process.stdout.fileno(), process.stdin.fileno(), self._take_notification)
         self._line.start(self._explain)
-        self.tables = TablesNoun(self.request)
-        self.sessions = SessionsNoun(self.request)
+        self.tables = TablesNoun(self._line)
+        self.sessions = SessionsNoun(self._line)
 
     @classmethod
     def spawn(
@@ -124,13 +126,7 @@ class Host:
         timeout_s: float | None = None,
     ) -> LoadResult:
         """`load`: a file, an Arrow table or IPC bytes, or Parquet bytes becomes a session."""
-        params: dict[str, Any] = {"label": label, "session": session, "mode": mode, "format": format}
-        if path is not None:
-            params["path"] = os.path.abspath(os.fsdecode(path)) if path else ""
-        if arrow is not None:
-            params["arrow_ipc"] = Payload("arrow", ipc_bytes(arrow))
-        if parquet is not None:
-            params["parquet"] = Payload("parquet", parquet)
+        params = {**sources(path, arrow, parquet), "label": label, "session": session, "mode": mode, "format": format}
         result = self.request("load", params, on_progress).result(timeout_s)
         return msgspec.convert(result, LoadResult)
 

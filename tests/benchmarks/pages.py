@@ -6,7 +6,7 @@ from random import Random
 from typing import NamedTuple
 
 from sidecar.client import Host, Sort
-from sidecar.client.nouns import Page
+from sidecar.client.tables import Page
 from sidecar.protocol.messages import Request, Result
 from sidecar.services.polars import pl
 from sidecar.wire.framing import encode

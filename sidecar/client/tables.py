@@ -1,23 +1,20 @@
-"""The methods by noun, with typed results."""
+"""`host.tables`: the methods `tables/…`, with typed results."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
-from ..services.sessions import CloseResult, ListResult
 from ..services.tables.filters import Filter
 from ..services.tables.ordering import Sort
 from ..services.tables.pages import PageFormat
 from ..services.tables.stats import ColumnStats, StatsResult
 from ..wire.payload import Payload
-from .calls import Call, OnProgress
-
-Send = Callable[[str, dict[str, Any], OnProgress | None], Call]
-"""Sends a request: method, params, and what to call with its progress."""
+from .calls import OnProgress
+from .line import Line
 
 
 class Page(msgspec.Struct):
@@ -54,8 +51,8 @@ def listed(name: str, values: Any) -> list[Any]:
 class TablesNoun:
     """`host.tables`."""
 
-    def __init__(self, request: Send) -> None:
-        self._request = request
+    def __init__(self, line: Line) -> None:
+        self._line = line
 
     def rows(
         self,
@@ -77,7 +74,7 @@ class TablesNoun:
             params["sort"] = listed("sort", sort)
         if filter:
             params["filter"] = listed("filter", filter)
-        return msgspec.convert(self._request("tables/rows", params, None).result(timeout_s), Page)
+        return msgspec.convert(self._line.request("tables/rows", params).result(timeout_s), Page)
 
     def stats(
         self,
@@ -89,36 +86,5 @@ class TablesNoun:
     ) -> list[ColumnStats]:
         """`tables/stats`: exact statistics of some columns, or of all."""
         params = {"session": session, "columns": None if columns is None else listed("columns", columns)}
-        call = self._request("tables/stats", params, on_progress)
+        call = self._line.request("tables/stats", params, on_progress)
         return msgspec.convert(call.result(timeout_s), StatsResult).columns
-
-
-class SessionsNoun:
-    """`host.sessions`."""
-
-    def __init__(self, request: Send) -> None:
-        self._request = request
-
-    def list(self, timeout_s: float | None = None) -> ListResult:
-        """`sessions/list`."""
-        return msgspec.convert(self._request("sessions/list", {}, None).result(timeout_s), ListResult)
-
-    def close(self, session: str, timeout_s: float | None = None) -> CloseResult:
-        """`sessions/close`: forget a session and give its memory back."""
-        call = self._request("sessions/close", {"session": session}, None)
-        return msgspec.convert(call.result(timeout_s), CloseResult)
-
-
-def ipc_bytes(arrow: Any) -> Any:
-    """Arrow IPC stream bytes of a table; bytes as they are."""
-    if isinstance(arrow, pa.RecordBatch):
-        arrow = pa.Table.from_batches([arrow])
-    if not isinstance(arrow, pa.Table):
-        try:
-            return memoryview(arrow)
-        except TypeError:
-            raise TypeError(f"arrow= takes a pyarrow Table or RecordBatch, or IPC bytes, not {type(arrow)}") from None
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, arrow.schema) as writer:
-        writer.write_table(arrow)
-    return sink.getvalue()
