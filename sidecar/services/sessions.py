@@ -112,6 +112,14 @@ class Sessions:
             known = list(self._sessions)
             raise SidecarError("unknown_session", f"there is no session {id!r}", session=id, sessions=known) from None
 
+    @property
+    def free_bytes(self) -> int | None:
+        """What sessions and work may still take; None where there is no limit."""
+        if self.memory_limit_bytes is None:
+            return None
+        with self._lock:
+            return max(0, self.memory_limit_bytes - self._total())
+
     def put(self, session: Session, claim: Claim | None = None) -> None:
         """Make `session` the one under its id, in one step; from there on its memory is no longer the claim's."""
         with self._lock:
