@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .mount import Sidecar
@@ -24,6 +25,7 @@ class Options(NamedTuple):
     limits: Limits = Limits()
     max_pending_bytes: int = 4 * GIB
     memory_limit_bytes: int | None = None
+    evict: bool = False
     allow_paths: list[str] | None = None
     host_pid: int | None = None
     log_level: str = "warning"
@@ -39,6 +41,7 @@ def serve(options: Options, mounted: Sidecar | None = None) -> None:
 
     wire = stdio.claim()
     platform.settle_signals()
+    platform.settle_allocator()
     sidecar = mounted or Sidecar()
     _greet(wire, options, None if options.services else sidecar)
 
@@ -49,7 +52,8 @@ def serve(options: Options, mounted: Sidecar | None = None) -> None:
     logging.basicConfig(stream=sys.stderr, level=options.log_level.upper(), format=line)
     sidecar = sidecar.including(options.services)
     limits = options.limits, options.max_pending_bytes, options.max_streams, options.stream_idle_s
-    server = Server(wire, methods(options, sidecar), *limits)
+    made = methods(options, sidecar, lambda method, params: server.notify(method, params))
+    server = Server(wire, made, *limits)
     logging.getLogger("sidecar").addHandler(WireLog(server))
     server.run(options.host_pid)
 
@@ -69,14 +73,18 @@ def _greet(wire: Any, options: Options, sidecar: Sidecar | None) -> None:
         sys.exit(EXIT_OUTPUT_BROKEN)
 
 
-def methods(options: Options, sidecar: Sidecar | None = None) -> dict[str, Method]:
-    """Every method by name, its services made."""
+def methods(
+    options: Options,
+    sidecar: Sidecar | None = None,
+    notify: Callable[[str, dict[str, Any]], None] = lambda _method, _params: None,
+) -> dict[str, Method]:
+    """Every method by name, its services made. `notify` sends what they say without being asked."""
     from .protocol.methods import InitializeParams, Method
     from .services import process, sessions
-    from .services.load import load
+    from .services.load import incoming, load
     from .services.paths import PathPolicy
     from .services.producers import StreamMethod
-    from .services.tables import rows, stats
+    from .services.tables import compare, export, rows, sql, stats
     from .streams import describe, handlers
     from .streams.tokens import TokenKeys, TokenSeal
 
@@ -84,12 +92,19 @@ def methods(options: Options, sidecar: Sidecar | None = None) -> dict[str, Metho
     token_keys = TokenKeys.minted()
     described = describe.Description(sidecar.services)
     paths = PathPolicy(options.allow_paths)
-    registry = sessions.Sessions(options.memory_limit_bytes)
+    registry = sessions.Sessions(options.memory_limit_bytes, options.evict, notify)
     noun_load = load.Load(registry, paths)
     noun_process = process.Process(registry, paths, token_keys, sidecar.methods_digest())
     noun_tables = rows.Tables(registry)
-    noun_stats = stats.Stats(registry)
-    streaming: dict[str, StreamMethod] = {}
+    noun_stats = stats.Stats(registry, noun_tables.orders)
+    noun_export = export.Export(registry, paths, noun_tables.orders)
+    noun_sql = sql.Sql(registry)
+    noun_compare = compare.Compare(registry)
+    streaming: dict[str, StreamMethod] = {
+        "tables/export": StreamMethod(export.ExportParams, noun_export.stream),
+        "tables/stats": StreamMethod(stats.StatsParams, noun_stats.stream),
+        incoming.METHOD: StreamMethod(incoming.StreamParams, incoming.Uploads(registry).open),
+    }
     mounted = handlers.Services(sidecar.services, TokenSeal(token_keys, time.time), nouns=streaming)
 
     def cheap(_params: Any) -> bool:
@@ -98,7 +113,7 @@ def methods(options: Options, sidecar: Sidecar | None = None) -> dict[str, Metho
     return {
         "describe": Method(describe.DescribeParams, described.describe),
         "initialize": Method(InitializeParams, noun_process.initialize, cheap),
-        "load": Method(load.LoadParams, noun_load.load),
+        "load": Method(load.LoadParams, noun_load.load, drains=incoming.METHOD),
         "ping": Method(process.PingParams, noun_process.ping, cheap),
         "services/call": Method(handlers.CallParams, mounted.call),
         "sessions/close": Method(sessions.CloseParams, registry.close_session),
@@ -108,6 +123,9 @@ def methods(options: Options, sidecar: Sidecar | None = None) -> dict[str, Metho
         "streams/list": Method(handlers.StreamsParams, mounted.list_streams, cheap),
         "streams/open": Method(handlers.OpenParams, mounted.open),
         "streams/resume": Method(handlers.ResumeParams, mounted.resume),
+        "tables/export": Method(export.ExportParams, noun_export.export),
+        "tables/compare": Method(compare.CompareParams, noun_compare.compare),
         "tables/rows": Method(rows.RowsParams, noun_tables.rows, noun_tables.is_cheap),
+        "tables/sql": Method(sql.SqlParams, noun_sql.sql),
         "tables/stats": Method(stats.StatsParams, noun_stats.stats),
     }

@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .commands.argument_types import count, directory, seconds, size
+from .commands.exits import plain_errors
 from .version import PROTOCOL_VERSION, VERSION
 
 if TYPE_CHECKING:
     from .mount import Sidecar
 
 EXIT_USAGE = 64
-_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 def main(argv: Sequence[str] | None = None, mounted: Sidecar | None = None) -> None:
@@ -42,40 +42,6 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_USAGE, f"{self.prog}: error: {message}\n")
 
 
-def size(text: str) -> int:
-    """A count of bytes: `1048576`, `512k`, `64M`, `2G` (powers of 1024)."""
-    number, unit = text.rstrip("kKmMgG"), text[-1:].lower()
-    factor = _UNITS.get(unit if unit.isalpha() else "")
-    if factor is None or not number.isdigit() or len(text) - len(number) > 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: give bytes, or a number with k, M or G")
-    return int(number) * factor
-
-
-def count(text: str) -> int:
-    """A number of 0 or more."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of 0 or more")
-    return int(text)
-
-
-def directory(text: str) -> str:
-    """The name of a directory, in UTF-8; whether there is one is seen when a file is read."""
-    if not text or "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no directory")
-    return text
-
-
-def seconds(text: str) -> float:
-    """A number of seconds above 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
-    return number
-
-
 def _parser(mounted: Sidecar | None) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="arrow-sidecar" if mounted is None else os.path.basename(sys.argv[0]),
@@ -88,6 +54,7 @@ def _parser(mounted: Sidecar | None) -> argparse.ArgumentParser:
     _add_describe(commands)
     _add_call(commands)
     _add_inspect(commands)
+    _add_query(commands)
     commands.add_parser("doctor", help="say whether this installation works here").set_defaults(run=_doctor)
     commands.add_parser("demo", help="load a table in three ways and page through it").set_defaults(run=_demo)
     return parser
@@ -99,6 +66,7 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--allow-path", type=directory, action="append", metavar="DIR", help="read only files below DIR; repeatable"
     )
     serve.add_argument("--memory-limit", type=size, metavar="SIZE", help="refuse loads beyond this, over all sessions")
+    serve.add_argument("--evict", action="store_true", help="at the limit, close sessions that were not used for long")
     serve.add_argument("--max-header", type=size, default="16M", metavar="SIZE", help="largest header of a frame (16M)")
     serve.add_argument("--max-payload", type=size, default="2G", metavar="SIZE", help="largest payload of a frame (2G)")
     serve.add_argument("--max-pending", type=size, default="4G", metavar="SIZE", help="requests that wait (4G)")
@@ -113,13 +81,43 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
-    inspect = commands.add_parser("inspect", help="show schema, statistics and first rows of a file")
+    inspect = commands.add_parser(
+        "inspect",
+        help="show schema, first rows and statistics of a file",
+        epilog="Statistics are exact and of all rows. A distribution is a histogram, with a mark for rows outside "
+        "of its bins, or the most frequent values. What is printed fits the terminal; a file or pipe gets all of it.",
+    )
     inspect.add_argument("file", metavar="FILE", help="Parquet, Arrow, Feather, CSV, TSV, JSON or NDJSON")
     inspect.add_argument("--rows", type=count, default=10, metavar="N", help="how many rows to show (10)")
+    inspect.add_argument("--sort", action="append", default=[], metavar="COLUMN[:desc]", help="their order; repeatable")
+    inspect.add_argument("--search", metavar="TEXT", help="show rows that have this text in a column")
+    inspect.add_argument(
+        "--column", action="append", default=[], metavar="NAME", help="show this one alone, in depth; repeatable"
+    )
     inspect.add_argument("--format", help="what the file is, where its content does not tell")
     inspect.add_argument("--mode", choices=("eager", "lazy"), default="eager", help="lazy: read pieces as needed")
     inspect.add_argument("--json", action="store_true", help="print JSON")
     inspect.set_defaults(run=_inspect)
+
+
+def _add_query(commands: argparse._SubParsersAction[_Parser]) -> None:
+    query = commands.add_parser(
+        "query",
+        help="run SQL over files",
+        epilog="A table is named after the file, without its extension, and with _ for what is no letter or digit; one "
+        "file alone is `self` too. On a terminal a table shows some rows and the columns that fit; into a file or pipe "
+        "goes all of it.",
+    )
+    query.add_argument("query", metavar="QUERY", help="one SELECT; - reads it from standard input")
+    query.add_argument("files", nargs="*", metavar="[NAME=]FILE", help="a table of the query")
+    formats = ("table", "csv", "tsv", "ndjson", "json", "arrow", "parquet")
+    query.add_argument("--format", choices=formats, help="how to print (table)")
+    query.add_argument("--rows", type=count, metavar="N", help="rows of a table to show, 0 for all (20 on a terminal)")
+    query.add_argument("--output", metavar="FILE", help="write this file, in the format of its extension or --format")
+    query.add_argument("--overwrite", action="store_true", help="replace it if it is there")
+    query.add_argument("--mode", choices=("eager", "lazy"), help="how to load (lazy where the format can be)")
+    query.add_argument("--input-format", metavar="FORMAT", help="what the files are, where their content does not tell")
+    query.set_defaults(run=_query)
 
 
 def _add_describe(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -160,7 +158,7 @@ def _add_target(command: _Parser) -> None:
 
 
 def _describe(arguments: argparse.Namespace) -> None:
-    with _plain_errors():
+    with plain_errors():
         from .commands.describe import describe
         from .commands.target import target
 
@@ -169,7 +167,7 @@ def _describe(arguments: argparse.Namespace) -> None:
 
 
 def _call(arguments: argparse.Namespace) -> None:
-    with _plain_errors():
+    with plain_errors():
         from .commands.call import CallOptions, call
         from .commands.target import target
 
@@ -185,10 +183,34 @@ def _call(arguments: argparse.Namespace) -> None:
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
-    from .commands.inspect import inspect
+    with plain_errors():
+        from .commands.inspect import InspectOptions, inspect
 
-    with _plain_errors():
-        inspect(arguments.file, arguments.rows, arguments.format, arguments.mode, arguments.json)
+        options = InspectOptions(
+            rows=arguments.rows,
+            format=arguments.format,
+            mode=arguments.mode,
+            as_json=arguments.json,
+            columns=arguments.column,
+            sort=arguments.sort,
+            search=arguments.search,
+        )
+        inspect(arguments.file, options)
+
+
+def _query(arguments: argparse.Namespace) -> None:
+    with plain_errors():
+        from .commands.query import QueryOptions, query
+
+        options = QueryOptions(
+            format=arguments.format,
+            output=arguments.output,
+            overwrite=arguments.overwrite,
+            rows=arguments.rows,
+            mode=arguments.mode,
+            input_format=arguments.input_format,
+        )
+        query(arguments.query, arguments.files, options)
 
 
 def _doctor(_arguments: argparse.Namespace) -> None:
@@ -200,40 +222,8 @@ def _doctor(_arguments: argparse.Namespace) -> None:
 def _demo(_arguments: argparse.Namespace) -> None:
     from .commands.demo import demo
 
-    with _plain_errors():
+    with plain_errors():
         demo()
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """What a person did wrong is one line and exit code 1, without a traceback."""
-    try:
-        from .client import HostFault, SidecarError
-        from .commands.mistake import Mistake
-    except KeyboardInterrupt:
-        sys.exit(130)
-    try:
-        yield
-    except Mistake as mistake:
-        sys.stderr.write(f"arrow-sidecar: {mistake}\n")
-        sys.exit(mistake.exit_code)
-    except SidecarError as error:
-        sys.exit(f"arrow-sidecar: {error.kind}: {error.message}")
-    except HostFault as fault:
-        sys.exit(f"arrow-sidecar: {fault}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # `arrow-sidecar inspect FILE | head`
-        _drop_output()
-        sys.exit(0)
-    except OSError as fault:  # `arrow-sidecar call METHOD > FILE` on a full disk
-        _drop_output()
-        sys.exit(f"arrow-sidecar: {fault.strerror or fault}")
-
-
-def _drop_output() -> None:
-    """What could not be written is not tried again when the process ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _serve(arguments: argparse.Namespace) -> None:
@@ -247,6 +237,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         limits=Limits(arguments.max_header, arguments.max_payload),
         max_pending_bytes=arguments.max_pending,
         memory_limit_bytes=arguments.memory_limit,
+        evict=arguments.evict,
         allow_paths=arguments.allow_path,
         host_pid=host_pid or None,
         log_level=arguments.log_level,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +67,34 @@ def test_the_service_is_called_from_python(counter: Path) -> None:
 def test_the_exchange_runs_as_it_stands(tmp_path: Path) -> None:
     (tmp_path / "scaler.py").write_text(python_block(f"{IMPORTS}from sidecar import AnnotatedBatch"), encoding="utf-8")
     assert run(tmp_path, "scaler.py") == ["3.0", "{'value': [3.0, 6.0]}"]
+
+
+def test_the_commands_print_what_is_shown() -> None:
+    (block,) = re.findall(r"```console\n(.*?)```", README, re.S)
+    for command, *lines in (part.splitlines() for part in block.split("$ arrow-sidecar ")[1:]):
+        printed = iter(on_terminal(shlex.split(command)))
+        assert all(line in printed for line in lines if line != "…"), command
+
+
+def on_terminal(arguments: list[str]) -> list[str]:
+    """What a command prints on a terminal of 100 columns, in the folder of the flights."""
+    data = Path(__file__).parents[1] / "sidecar" / "commands" / "data"
+    controller, terminal = pty.openpty()
+    env = {**os.environ, "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
+    command = [sys.executable, "-P", "-m", "sidecar", *arguments]
+    with subprocess.Popen(command, cwd=data, env=env, stdin=subprocess.DEVNULL, stdout=terminal) as process:
+        os.close(terminal)
+        with open(controller, "rb", buffering=0) as screen:
+            text = b"".join(iter(lambda: _piece(screen), b""))
+    assert process.returncode == 0
+    return text.decode().splitlines()
+
+
+def _piece(screen: Any) -> bytes:
+    try:
+        return bytes(screen.read(65536))
+    except OSError:  # EIO: how Linux says that nobody has the terminal open any more
+        return b""
 
 
 def test_every_method_is_in_the_table() -> None:

@@ -9,6 +9,7 @@ with Host.spawn() as host:
 from ..protocol.errors import SidecarError
 from ..services.tables.filters import Filter
 from ..services.tables.ordering import Sort
+from ..services.tables.search import Search
 from ..streams.stream import Checkpoint
 from .calls import Call, CallTimeout, Progress, ServiceLog
 from .faults import HandshakeFailed, HostFault, ProtocolViolation, SidecarGone, SpawnFailed
@@ -28,6 +29,7 @@ __all__ = [
     "Page",
     "Progress",
     "ProtocolViolation",
+    "Search",
     "ServiceLog",
     "SidecarError",
     "SidecarGone",

@@ -11,12 +11,10 @@ from threading import Event
 from typing import Any, Self, TypeVar, cast
 
 import msgspec
-import pyarrow as pa
 
 from ..protocol.errors import SidecarError
 from ..protocol.methods import check_version
 from ..runtime import platform
-from ..services.load.load import LoadResult
 from ..services.process import StatsResult
 from ..streams.describe import DescribeResult, ServiceDescription
 from ..version import PROTOCOL_VERSION, VERSION
@@ -25,7 +23,7 @@ from ..wire.payload import Payload
 from .calls import Call, CallTimeout, OnProgress, OnServiceLog
 from .faults import HandshakeFailed, HostFault, ProtocolViolation
 from .line import HOST_LIMITS, Line
-from .loading import sources
+from .loading import Loading
 from .proxy import Caller, make_proxy
 from .session import StreamSession
 from .sessions import SessionsNoun
@@ -43,7 +41,7 @@ OnLog = Callable[[str, str], None]
 P = TypeVar("P")
 
 
-class Host:
+class Host(Loading):
     """Use as a context manager: leaving it stops the sidecar. All methods may be called from any thread.
 
     Every call takes `timeout_s` (None waits as long as it takes) and may raise `SidecarError` for an answer that is
@@ -111,24 +109,6 @@ class Host:
         return host
 
     # -- methods ---------------------------------------------------------------------------------------------
-
-    def load(
-        self,
-        *,
-        path: str | os.PathLike[str] | None = None,
-        arrow: pa.Table | pa.RecordBatch | bytes | pa.Buffer | memoryview | None = None,
-        parquet: bytes | pa.Buffer | memoryview | None = None,
-        label: str | None = None,
-        session: str | None = None,
-        mode: str = "eager",
-        format: str | None = None,
-        on_progress: OnProgress | None = None,
-        timeout_s: float | None = None,
-    ) -> LoadResult:
-        """`load`: a file, an Arrow table or IPC bytes, or Parquet bytes becomes a session."""
-        params = {**sources(path, arrow, parquet), "label": label, "session": session, "mode": mode, "format": format}
-        result = self.request("load", params, on_progress).result(timeout_s)
-        return msgspec.convert(result, LoadResult)
 
     def ping(self, data: Any = None, timeout_s: float | None = None) -> Any:
         """`ping`: returns `data` as it came back; binary values in it are `Payload`."""
@@ -261,6 +241,8 @@ class Host:
             self._protocol_error = params
         elif method == "log" and self._on_log is not None:
             self._on_log(params["level"], params["message"])
+        elif method == "sessions/evicted":
+            self.sessions.take_evicted(params)
 
     def _explain(self, fault: HostFault) -> HostFault:
         """Called when the line has ended: adds the exit code and the tail of standard error."""

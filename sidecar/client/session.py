@@ -111,6 +111,16 @@ class StreamSession(Stream[StreamState, Any]):
         self.outputs += 1
         return self._batches.popleft()
 
+    def received(self) -> list[AnnotatedBatch]:
+        """The batches that are here; does not wait. Raises as `receive` does where there is none."""
+        while self._drain():
+            pass
+        if not self._batches:
+            self._raise_if_ended()
+        taken, self._batches = [*self._batches], deque()
+        self.outputs += len(taken)
+        return taken
+
     def __iter__(self) -> Iterator[AnnotatedBatch]:
         """All batches that come from a producer. Leaving the loop early cancels the stream. Raises `StreamEnded` where
         that has happened already."""

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 
 from ..services.sessions import CloseResult, ListResult
 from .line import Line
 
 
+class Evicted(msgspec.Struct):
+    """A session that was closed to make room; fields as in `sessions/evicted`."""
+
+    session: str
+    path: str
+    bytes: int
+    reason: str
+
+
 class SessionsNoun:
-    """`host.sessions`."""
+    """`host.sessions`. `on_evicted` is called, on a thread of the host's, for each session that the sidecar closes by
+    itself; it does so only with the option `--evict`."""
 
     def __init__(self, line: Line) -> None:
+        self.on_evicted: Callable[[Evicted], None] | None = None
         self._line = line
+
+    def take_evicted(self, params: dict[str, Any]) -> None:
+        """The notification `sessions/evicted` came."""
+        if self.on_evicted is not None:
+            self.on_evicted(msgspec.convert(params, Evicted))
 
     def list(self, timeout_s: float | None = None) -> ListResult:
         """`sessions/list`."""

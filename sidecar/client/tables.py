@@ -11,10 +11,12 @@ import pyarrow as pa
 from ..services.tables.filters import Filter
 from ..services.tables.ordering import Sort
 from ..services.tables.pages import PageFormat
-from ..services.tables.stats import ColumnStats, StatsResult
+from ..services.tables.search import Search
 from ..wire.payload import Payload
-from .calls import OnProgress
+from .exporting import Exporting
 from .line import Line
+from .queries import Queries
+from .stats import Statistics
 
 
 class Page(msgspec.Struct):
@@ -48,7 +50,7 @@ def listed(name: str, values: Any) -> list[Any]:
     return list(values)
 
 
-class TablesNoun:
+class TablesNoun(Exporting, Queries, Statistics):
     """`host.tables`."""
 
     def __init__(self, line: Line) -> None:
@@ -63,10 +65,12 @@ class TablesNoun:
         columns: Sequence[str] | None = None,
         sort: Sequence[Sort] = (),
         filter: Sequence[Filter] = (),
+        search: Search | str | None = None,
         format: PageFormat = "arrow",
         timeout_s: float | None = None,
     ) -> Page:
-        """`tables/rows`: the rows `start` to `stop` of a session under `sort` that every `filter` lets through."""
+        """`tables/rows`: the rows `start` to `stop` of a session under `sort` that every `filter` and the `search` let
+        through; a text is searched for in all columns, as it is."""
         params: dict[str, Any] = {"session": session, "start": start, "stop": stop, "format": format}
         if columns is not None:
             params["columns"] = listed("columns", columns)
@@ -74,17 +78,6 @@ class TablesNoun:
             params["sort"] = listed("sort", sort)
         if filter:
             params["filter"] = listed("filter", filter)
+        if search is not None:
+            params["search"] = Search(search) if isinstance(search, str) else search
         return msgspec.convert(self._line.request("tables/rows", params).result(timeout_s), Page)
-
-    def stats(
-        self,
-        session: str,
-        columns: Sequence[str] | None = None,
-        *,
-        on_progress: OnProgress | None = None,
-        timeout_s: float | None = None,
-    ) -> list[ColumnStats]:
-        """`tables/stats`: exact statistics of some columns, or of all."""
-        params = {"session": session, "columns": None if columns is None else listed("columns", columns)}
-        call = self._line.request("tables/stats", params, on_progress)
-        return msgspec.convert(call.result(timeout_s), StatsResult).columns

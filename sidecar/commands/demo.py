@@ -13,11 +13,16 @@ import pyarrow.parquet as pq
 
 from ..client import Filter, Host, SidecarError, Sort
 from ..services.load.load import LoadResult
-from .terminal import clear_line, progress_bar, show_table, size_text
+from .figures import show_figures
+from .terminal import clear_line, plural, progress_bar, show_table, size_text
 
 FLIGHTS = os.path.join(os.path.dirname(__file__), "data", "flights.parquet")
 _SHOWN = ["time_hour", "carrier", "flight", "origin", "dest", "dep_delay", "air_time", "distance"]
 _COPIES = 100
+_CARRIERS = """
+    SELECT carrier, count(*) AS flights, avg(dep_delay) AS mean_delay FROM flights
+    GROUP BY carrier ORDER BY mean_delay DESC
+"""
 
 
 def demo() -> None:
@@ -30,6 +35,8 @@ def demo() -> None:
         print(f"  version {hello.version}, protocol {hello.protocol_version}, pid {hello.pid}")
         loaded = _three_sources(host)
         _pages(host, loaded)
+        _conditions(host, loaded)
+        _summaries(host, loaded)
         _a_large_one(host)
         _a_mistake(host)
         _title("Stop")
@@ -73,6 +80,32 @@ def _pages(host: Host, loaded: LoadResult) -> None:
         ask(5_000)
     show_table(page.table)
     print(f"  {page.matched:,} of {page.total:,} rows match")
+
+
+def _conditions(host: Host, loaded: LoadResult) -> None:
+    _title("Searched and filtered")
+    with _timed("search: one aircraft, in any column"):
+        found = host.tables.rows(loaded.session, 0, 5, columns=_SHOWN, search="N14228")
+    print(f"  {found.matched:,} of {found.total:,} rows have N14228")
+    far_or_late = Filter(any=[Filter("distance", "gt", 4_000), Filter("dep_delay", "gt", 600)])
+    with _timed("filter: a group, distance > 4 000 or dep_delay > 600"):
+        page = host.tables.rows(loaded.session, 0, 5, columns=_SHOWN, filter=[far_or_late])
+    show_table(page.table)
+    print(f"  {page.matched:,} of {page.total:,} rows match")
+
+
+def _summaries(host: Host, loaded: LoadResult) -> None:
+    _title("Exact statistics, with histograms")
+    with _timed(f"tables/stats of {len(_SHOWN)} columns"):
+        stats = host.tables.stats(loaded.session, _SHOWN)
+    show_figures(stats, loaded.rows)
+    _title("SQL over what is loaded makes a session")
+    with _timed("tables/sql"):
+        carriers = host.tables.sql(_CARRIERS, tables={"flights": loaded.session})
+    show_table(host.tables.rows(carriers.session, 0, 3).table)
+    with _timed("tables/export: that, as Parquet in memory"):
+        data = host.tables.export_bytes(carriers.session, "parquet")
+    print(f"  {plural(carriers.rows, 'row')}, {size_text(len(data))}")
 
 
 def _a_large_one(host: Host) -> None:

@@ -3,61 +3,111 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-import pyarrow as pa
+import msgspec
 
-from ..client import Host
+from ..client import Host, Page, Sort
 from ..services.load.load import LoadResult
-from ..services.tables.stats import ColumnStats
-from .terminal import clear_line, progress_bar, show_table, size_text
+from ..services.tables.column_stats import ColumnStats
+from ..services.tables.stats import StatsResult
+from .asking import ask, load
+from .column import column_lines
+from .figures import show_figures
+from .outputs import write
+from .terminal import plural, screen, show_table, size_text
 
 
-def inspect(path: str, rows: int, format: str | None, mode: str, as_json: bool) -> None:
+class InspectOptions(NamedTuple):
+    """`columns` are shown in depth, in place of all; `sort` (`COLUMN` or `COLUMN:desc`) and `search` are for the rows
+    that are shown, the statistics are of all rows."""
+
+    rows: int = 10
+    format: str | None = None
+    mode: str = "eager"
+    as_json: bool = False
+    columns: Sequence[str] = ()
+    sort: Sequence[str] = ()
+    search: str | None = None
+
+
+def inspect(path: str, options: InspectOptions) -> None:
     """Load the file into a child sidecar and print what it says."""
     with Host.spawn() as host:
         began = time.perf_counter()
-        loaded = host.load(path=path, format=format, mode=mode, on_progress=progress_bar("loading"))
+        loaded = load(host, path, options.mode, options.format)
         seconds = time.perf_counter() - began
-        clear_line()
-        head = host.tables.rows(loaded.session, 0, rows, format="json" if as_json else "arrow")
-        stats = host.tables.stats(loaded.session, on_progress=progress_bar("summing up"))
-        clear_line()
-        if as_json:
-            _print_json(loaded, head.rows, stats)
+        if options.as_json:
+            _print_json(loaded, _rows(host, loaded, options), _stats(host, loaded, options))
             return
-        print(f"{loaded.filename}: {loaded.format}, {loaded.rows:,} rows x {len(loaded.columns)} columns, ", end="")
-        print(f"{size_text(loaded.bytes)} in memory, loaded in {1000 * seconds:.0f} ms")
-        for warning in loaded.warnings:
-            print(f"warning: {warning}")
+        _show_title(loaded, seconds)
+        if options.columns:
+            _show_columns(_stats(host, loaded, options))
+            return
+        if options.rows:
+            _show_rows(host, loaded, options)
+        stats = _stats(host, loaded, options)
         print("\nColumns")
-        show_table(stats_table(stats), rows=len(stats))
-        print(f"\nFirst {min(rows, loaded.rows)} rows")
-        show_table(head.table, rows)
+        show_figures(columns_of(stats), stats.total)
 
 
-def stats_table(stats: list[ColumnStats]) -> pa.Table:
-    """One row a column, for a person to read."""
-    return pa.table(
-        {
-            "column": [column.column for column in stats],
-            "dtype": [column.dtype for column in stats],
-            "null": [column.null_count for column in stats],
-            "distinct": [column.distinct_count for column in stats],
-            "min": [_short(column.min) for column in stats],
-            "mean": [_short(column.mean) for column in stats],
-            "median": [_short(column.median) for column in stats],
-            "max": [_short(column.max) for column in stats],
-        }
-    )
+def _show_title(loaded: LoadResult, seconds: float) -> None:
+    shown = screen()
+    size = f"{plural(loaded.rows, 'row')} x {plural(len(loaded.columns), 'column')}"
+    memory = f"{size_text(loaded.bytes)} in memory, loaded in {1000 * seconds:.0f} ms"
+    print(f"{shown.text(loaded.filename)}: {loaded.format}, {size}, {memory}")
+    for warning in loaded.warnings:
+        print(f"warning: {shown.text(warning)}")
 
 
-def _short(value: Any) -> str | None:
-    return f"{value:.6g}" if isinstance(value, float) else None if value is None else str(value)
+def _rows(host: Host, loaded: LoadResult, options: InspectOptions) -> Page:
+    params: dict[str, Any] = {"session": loaded.session, "start": 0, "stop": options.rows}
+    params["format"] = "json" if options.as_json else "arrow"
+    if options.sort:
+        params["sort"] = [sort_key(text) for text in options.sort]
+    if options.search is not None:
+        params["search"] = {"text": options.search}
+    return msgspec.convert(ask(host, "tables/rows", params, "reading"), Page)
 
 
-def _print_json(loaded: LoadResult, head: Any, stats: list[ColumnStats]) -> None:
-    import msgspec
+def sort_key(text: str) -> Sort:
+    """`COLUMN`, `COLUMN:asc` or `COLUMN:desc`."""
+    name, mark, direction = text.rpartition(":")
+    if mark and direction in ("asc", "desc"):
+        return Sort(name, descending=direction == "desc")
+    return Sort(text)
 
-    document = {**msgspec.to_builtins(loaded), "stats": stats, "head": head}
-    print(msgspec.json.format(msgspec.json.encode(document)).decode())
+
+def _show_rows(host: Host, loaded: LoadResult, options: InspectOptions) -> None:
+    page = _rows(host, loaded, options)
+    count = page.stop - page.start
+    if options.search is None:
+        print(f"\nFirst {count:,} of {plural(page.total, 'row')}" if count else "\nNo rows")
+    else:
+        matching = f"{plural(page.matched, 'matching row')} of {page.total:,}"
+        print(f"\nFirst {count:,} of {matching}" if count else f"\nNo matching rows of {page.total:,}")
+    show_table(page.table)
+
+
+def _stats(host: Host, loaded: LoadResult, options: InspectOptions) -> StatsResult:
+    params = {"session": loaded.session, "columns": list(options.columns) or None}
+    return msgspec.convert(ask(host, "tables/stats", params, "summing up"), StatsResult)
+
+
+def columns_of(stats: StatsResult) -> list[ColumnStats]:
+    """An answer in JSON has them."""
+    return stats.columns or []
+
+
+def _show_columns(stats: StatsResult) -> None:
+    shown = screen()
+    for column in columns_of(stats):
+        print()
+        for line in column_lines(column, stats.total, shown):
+            print(shown.clipped(line))
+
+
+def _print_json(loaded: LoadResult, page: Page, stats: StatsResult) -> None:
+    document = {**msgspec.to_builtins(loaded), "stats": columns_of(stats), "head": page.rows}
+    write(f"{msgspec.json.format(msgspec.json.encode(document)).decode()}\n")

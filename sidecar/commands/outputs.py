@@ -39,7 +39,7 @@ def output(format: str) -> Output:
         return JsonOutput()
     if format == "table":
         return TableOutput()
-    if _standard_output().isatty():
+    if standard_output().isatty():
         raise Mistake("--format arrow writes bytes, which a terminal cannot show: redirect them to a file or a pipe")
     return ArrowOutput()
 
@@ -73,12 +73,13 @@ def tuples(table: pa.Table) -> list[Any]:
 
 def write(text: str) -> None:
     """In UTF-8 wherever it goes, and at once."""
-    file = _standard_output()
+    file = standard_output()
     file.write(text.encode())
     file.flush()
 
 
-def _standard_output() -> BinaryIO:
+def standard_output() -> BinaryIO:
+    """For bytes. Raises `Mistake` where it is closed."""
     if sys.stdout is None:
         raise Mistake("standard output is closed")
     return sys.stdout.buffer
@@ -149,7 +150,7 @@ class ArrowOutput:
     another."""
 
     def __init__(self) -> None:
-        self._file = _standard_output()
+        self._file = standard_output()
         self._writer: Any = None
 
     def value(self, value: Any) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from .cells import printable
+
 MAX_CELLS = 60
 """A longer value is cut, and says so: the JSON format has all of it."""
 
@@ -17,7 +19,7 @@ def cell(value: Any) -> str:
         return "null"
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     if not text.isprintable():
-        text = msgspec.json.encode(text).decode()
+        text = printable(msgspec.json.encode(text).decode())  # JSON escapes only some of what steers a terminal
     return text if len(text) <= MAX_CELLS else f"{text[: MAX_CELLS - 1]}…"
 
 
@@ -25,7 +27,7 @@ class TextTable:
     """Columns as wide as the first rows need; a later value that is wider pushes its row aside."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
+        self._names = [printable(name) for name in names]
         self._widths: list[int] | None = None
 
     def lines(self, rows: Iterable[Sequence[Any]]) -> Iterator[str]:
@@ -51,4 +53,4 @@ def named(values: dict[str, Any], indent: str = "") -> Iterator[str]:
     """One line a name."""
     width = max(map(len, values), default=0)
     for name, value in values.items():
-        yield f"{indent}{name.ljust(width)}  {cell(value)}"
+        yield f"{indent}{printable(name).ljust(width)}  {cell(value)}"

@@ -21,6 +21,7 @@ METHODS = (
     "describe",
     "initialize",
     "load",
+    "load/stream",
     "ping",
     "services/call",
     "sessions/close",
@@ -31,7 +32,10 @@ METHODS = (
     "streams/list",
     "streams/open",
     "streams/resume",
+    "tables/compare",
+    "tables/export",
     "tables/rows",
+    "tables/sql",
     "tables/stats",
 )
 """Every method of the built-in nouns; `app` is held to this list by a test."""

@@ -45,6 +45,10 @@ class Context(Work, Protocol):
         """When the time of the request is over, on the clock of `time.monotonic`; None for never. A request has one
         where its parameters have `timeout_s`."""
 
+    @property
+    def max_payload_bytes(self) -> int:
+        """How many bytes of binary values the host takes in one frame."""
+
     def log(self, level: str, message: str, extra: dict[str, Any]) -> None:
         """Send `$/log`."""
 
@@ -55,6 +59,10 @@ class Context(Work, Protocol):
     def pause(self, stream: str) -> Paused:
         """Wait for the time between two turns of a stream, and hold it there until the answer is sent. Raises
         `unknown_stream`."""
+
+    def drain(self, stream: str, method: str) -> Paused:
+        """As `pause`, of a stream of `method` (see `Method.drains`), once the input is served that came before the
+        request. Raises `unknown_stream` and `wrong_stream`."""
 
     def streams(self) -> list[StreamInfo]:
         """The open streams, oldest first."""
@@ -67,6 +75,9 @@ def _never_cheap(_params: Any) -> bool:
 class Method(NamedTuple):
     """`handler(params, context)` takes a `params` struct and returns the result; it may raise `SidecarError`.
 
+    `drains` is a streaming method: of a stream that the parameter `stream` names, the input that came before the
+    request is served before `drain` returns, and what comes after it waits until the answer is sent.
+
     `is_cheap(params)` says that the handler answers within a fraction of a millisecond and never waits, so that
     the thread which reads the wire may run it.
     """
@@ -74,6 +85,7 @@ class Method(NamedTuple):
     params: type[msgspec.Struct]
     handler: Callable[[Any, Context], Any]
     is_cheap: Callable[[Any], bool] = _never_cheap
+    drains: str | None = None
 
 
 LANE_NAMES = {"session": "session", "store": "session", "comm": "comm", "stream": "stream"}
@@ -99,6 +111,8 @@ def convert(params: dict[str, Any], to: type[msgspec.Struct]) -> Any:
         if choices:
             raise SidecarError("invalid_params", f"{message}: one of {', '.join(choices)}", expected=choices) from None
         raise SidecarError("invalid_params", message, expected=_fields(to)) from None
+    except RecursionError:
+        raise SidecarError("invalid_params", "params are nested too deeply", expected=_fields(to)) from None
 
 
 def _choices(hint: Any, path: list[str]) -> list[str]:

@@ -66,7 +66,7 @@ class Calls:
         self._lock = RLock()  # guards the conversation and the unsent answers
         self._changed = Condition(self._lock)  # told only while the process stops: nobody waits before that
         self._lanes = Lanes()
-        self._runtime = CallRuntime(self._commit, self._lanes.leave, self._notify, clock, streams)
+        self._runtime = CallRuntime(self._commit, self._lanes.leave, self._notify, clock, streams, lambda: terms.limits)
 
     def receive(self, message: Message) -> Event | None:
         """What to do about a message of the host's."""
@@ -104,7 +104,11 @@ class Calls:
         timeout_s = getattr(params, "timeout_s", None)
         deadline = None if timeout_s is None else self._clock() + timeout_s
         timer = None if deadline is None else self._timers.at(deadline, partial(self._expire, call))
-        return _Work(call, method, params, RequestContext(call, self._runtime, deadline), frame_bytes, timer)
+        context = RequestContext(call, self._runtime, deadline)
+        stream = getattr(params, "stream", None)
+        if method.drains is not None and stream is not None:
+            context.begin_drain(stream, method.drains)
+        return _Work(call, method, params, context, frame_bytes, timer)
 
     def _resolve(self, call: Call) -> tuple[Method, Any]:
         method = self._methods.get(call.method)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple
 
 from ..protocol.conversation import Call, State
-from ..protocol.errors import Cancelled
+from ..protocol.errors import Cancelled, SidecarError
 from ..protocol.messages import Id, Notification
 from ..protocol.streams import Paused, StreamInfo, Turns
+from ..wire.limits import Limits
 from .outcomes import encodable
-from .output import PROGRESS_INTERVAL_S
+from .output import PROGRESS_INTERVAL_S, Hold
 from .stream import RunningStream
 from .streams import Streams
 
@@ -27,6 +28,7 @@ class CallRuntime(NamedTuple):
     notify: Callable[[Notification], None]
     clock: Callable[[], float]
     streams: Streams
+    limits: Callable[[], Limits] = Limits
 
 
 class RequestContext:
@@ -40,6 +42,7 @@ class RequestContext:
         self.after = ExitStack()
         self._call = call
         self._runtime = runtime
+        self._drains: tuple[RunningStream, Hold] | None = None
         self._next_progress_at = runtime.clock() + PROGRESS_DELAY_S
 
     @property
@@ -51,6 +54,11 @@ class RequestContext:
         """Raise `Cancelled` if it was."""
         if self.cancelled:
             raise Cancelled
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """Of the host, as it said in `initialize`."""
+        return self._runtime.limits().max_payload_bytes
 
     def commit(self) -> None:
         """From here on the call cannot be cancelled. Raises `Cancelled` if it was."""
@@ -84,6 +92,25 @@ class RequestContext:
     def pause(self, stream: str) -> Paused:
         """Hold a stream between two turns, until the answer is sent."""
         return self.after.enter_context(self._runtime.streams.paused(stream, self.check))
+
+    def begin_drain(self, stream: str, method: str) -> None:
+        """The request is here: from now on the stream takes no other turns than those of the input ahead of it, and
+        does not end as one that was closed. Where there is no such stream, `drain` says so."""
+        with suppress(SidecarError):
+            running = self._runtime.streams.get(stream)
+            if running.method == method:
+                hold = running.hold(drained=True)
+                self.after.callback(running.release, hold)
+                self._drains = running, hold
+
+    def drain(self, stream: str, method: str) -> Paused:
+        """Hold a stream, once the input that came before the request is served, until the answer is sent."""
+        if self._drains is None:
+            found = self._runtime.streams.get(stream).method
+            message = f"stream {stream!r} is one of {found}, where one of {method} is expected"
+            raise SidecarError("wrong_stream", message, stream=stream, method=found)
+        running, hold = self._drains
+        return running.rest(hold, self.check)
 
     def streams(self) -> list[StreamInfo]:
         """The open streams, oldest first."""

@@ -13,14 +13,15 @@ from .pending import Pending
 
 class Input:
     """Pieces in order of arrival, and within the first of them the batches that are left. They count as pending until
-    they are served. `head` is the next batch, None until it is fetched. `add` and `clear` are called under the stream's
-    lock, the rest by the thread of its turns."""
+    they are served. `head` is the next batch, None until it is fetched; `added` and `served` count pieces. `add` and
+    `clear` are called under the stream's lock, the rest by the thread of its turns."""
 
     def __init__(self, pending: Pending) -> None:
         self._pending = pending
         self._pieces: deque[Payload] = deque()
         self._batches: Iterator[Any] | None = None
         self.head: Any = None
+        self.added = self.served = 0
 
     def __bool__(self) -> bool:
         return bool(self._pieces)
@@ -29,6 +30,7 @@ class Input:
         """A piece came. Raises `Refused`."""
         self._pending.take(piece.size)
         self._pieces.append(piece)
+        self.added += 1
 
     def clear(self) -> None:
         """Nobody will take the rest."""
@@ -46,7 +48,12 @@ class Input:
                 self._batches = None
                 size = self._pieces.popleft().size
                 self._pending.remove(size)
+                self.served += 1
                 served(size)
+
+    def drop(self) -> None:
+        """There are no more turns: let go of the piece that was being read."""
+        self._batches = self.head = None
 
     def take(self) -> Any:
         """The batch at the head, which is the next one's place from here on."""

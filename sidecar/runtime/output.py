@@ -19,12 +19,23 @@ from .writer import Source
 PROGRESS_INTERVAL_S = 0.05
 
 MAX_DEBT_BYTES = 64 * MIB
-"""What a turn may send beyond its credit while a checkpoint waits for its end."""
+"""What turns may send beyond their credit while a checkpoint or a load waits for their end."""
+
+
+class Hold:
+    """Has a stream stand still between two turns, once so many pieces of its input are served; `rests` says that it
+    does."""
+
+    __slots__ = ("mark", "rests")
+
+    def __init__(self, mark: int) -> None:
+        self.mark = mark
+        self.rests = False
 
 
 class StreamOutput:
     """Implements `protocol.streams.Output`. `changed` is the stream's condition, under whose lock the attributes are
-    used: `pauses` counts those who wait for the turn under way, which may then run into debt; `is_waiting` says that it
+    used: `holds` are of those who wait for turns under way, which may then run into debt; `is_waiting` says that it
     waits for the host; `gets_no_credit` that the host will give no more."""
 
     def __init__(
@@ -38,7 +49,7 @@ class StreamOutput:
         clock: Callable[[], float],
     ) -> None:
         self.deadline = deadline
-        self.pauses = 0
+        self.holds: list[Hold] = []
         self.is_waiting = False
         self.gets_no_credit = False
         self._outbox = outbox
@@ -96,7 +107,7 @@ class StreamOutput:
 
     def may_emit(self) -> bool:
         """Whether a batch may be sent now."""
-        return self._flow.may_emit(MAX_DEBT_BYTES if self.pauses else 0) and self._outbox.has_room
+        return self._flow.may_emit(MAX_DEBT_BYTES if self.holds else 0) and self._outbox.has_room
 
     def _has_room(self) -> bool:
         return self._outbox.has_room

@@ -140,6 +140,10 @@ class Server:
         if self._writer.has_room():
             self._writer.put(encode_log(level, message, self._terms.limits), RESERVE_BYTES)
 
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Send a notification; waits for a host that does not read."""
+        self._writer.put(encode(Notification(method, params)))
+
     def _send(self, message: Message) -> None:
         self._writer.put(encode(message), RESERVE_BYTES)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from threading import Condition, RLock
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from .input import Input
 from .lanes import Task
 from .outbox import Outbox
 from .outcomes import encode_notification, failure
-from .output import StreamOutput
+from .output import Hold, StreamOutput
 from .pending import Pending
 from .terms import Terms
 from .timers import Timer
@@ -49,7 +48,7 @@ class StreamRuntime(NamedTuple):
 
 
 class RunningStream:
-    """The methods may be called on any thread and do not wait, but for `paused`."""
+    """The methods may be called on any thread and do not wait, but for `rest`."""
 
     def __init__(self, id: str, turns: Turns, flow: Flow, deadline: float | None, runtime: StreamRuntime) -> None:
         self.id = id
@@ -65,7 +64,7 @@ class RunningStream:
             self._outbox, flow, deadline, self._changed, runtime.offer, runtime.terms, runtime.clock
         )
         self._input = Input(runtime.pending)
-        self._started = self._is_told = self._running = self._in_turn = self._held = self._closed = False
+        self._started = self._is_told = self._running = self._in_turn = self._closed = False
         self._last_reason: Reason | None = None
         self._active_at = runtime.clock()
 
@@ -151,31 +150,34 @@ class RunningStream:
 
     # -- what the rest of the process asks -------------------------------------------------------------------
 
-    @contextmanager
-    def paused(self, check: Callable[[], None]) -> Iterator[Paused]:
-        """Between two turns, when all output is written: later messages of the stream's come after what the caller
-        sends. `check` is called now and then, to raise where the wait is in vain. Raises `unknown_stream`.
-
-        The turn under way may run into debt: it could wait for credit that the host gives only after this.
-        """
+    def hold(self, drained: bool = False) -> Hold:
+        """From now on, or `drained` once the input is served that is here, stand still between two turns until
+        `release`. Turns may run into debt: they could wait for credit that the host gives only after this."""
         with self._lock:
-            self._output.pauses += 1
+            hold = Hold(self._input.added if drained else 0)
+            self._output.holds.append(hold)
             self._active_at = self._runtime.clock()
+            self._schedule()
             self._changed.notify_all()
-        try:
-            with self._lock:
-                while not self._changed.wait_for(self._is_at_rest, CANCEL_POLL_S):
-                    check()
-                if self.flow.ended:
-                    raise SidecarError("unknown_stream", f"stream {self.id!r} has ended", stream=self.id)
-                self._held = True
-            yield Paused(self._turns, self.flow.outputs, self.flow.inputs)
-        finally:
-            with self._lock:
-                self._held = False
-                self._output.pauses -= 1
-                self._schedule()
-            self._end_if_winding_down()
+        return hold
+
+    def rest(self, hold: Hold, check: Callable[[], None]) -> Paused:
+        """Wait until it stands still and all output is written: later messages of the stream's come after what the
+        caller sends. `check` is called now and then, to raise where the wait is in vain. Raises `unknown_stream`."""
+        with self._lock:
+            while not self._changed.wait_for(lambda: self._is_at_rest(hold), CANCEL_POLL_S):
+                check()
+            if self.flow.ended:
+                raise SidecarError("unknown_stream", f"stream {self.id!r} has ended", stream=self.id)
+            hold.rests = True
+            return Paused(self._turns, self.flow.outputs, self.flow.inputs)
+
+    def release(self, hold: Hold) -> None:
+        """Go on."""
+        with self._lock:
+            self._output.holds.remove(hold)
+            self._schedule()
+        self._end_if_winding_down()
 
     def info(self) -> StreamInfo:
         """What `streams/list` says of it."""
@@ -197,7 +199,7 @@ class RunningStream:
 
     def _end_if_winding_down(self) -> None:
         with self._lock:
-            goes_on = self._running or self._output.pauses > 0 or self._has_work()
+            goes_on = self._running or bool(self._output.holds) or self._has_work()
         if self._last_reason is not None and not goes_on:
             self.end(self._last_reason)
 
@@ -211,8 +213,8 @@ class RunningStream:
 
     def _has_work(self) -> bool:
         if self.flow.phase is Phase.ENDED:
-            return self._is_told and not self._closed and not self._held
-        if not self._started or self._output.pauses:
+            return self._is_told and not self._closed and not any(hold.rests for hold in self._output.holds)
+        if not self._started or self._is_held():
             return False
         if self._is_over():
             return True
@@ -220,12 +222,16 @@ class RunningStream:
             return bool(self._input)  # to be read, and let go of where it is served
         return self._output.may_emit()
 
+    def _is_held(self) -> bool:
+        return any(hold.mark <= self._input.served for hold in self._output.holds)
+
     def _is_over(self) -> bool:
         """Whether the host closed it and nothing is left to serve."""
         return self.flow.phase is Phase.CLOSING and (self.flow.kind == "producer" or not self._input)
 
-    def _is_at_rest(self) -> bool:
-        return self.flow.ended or (not self._in_turn and not self._outbox.bytes)
+    def _is_at_rest(self, hold: Hold) -> bool:
+        is_due = hold.mark <= self._input.served
+        return self.flow.ended or (is_due and not self._in_turn and not self._outbox.bytes)
 
     def _run(self) -> None:
         yields_at = self._runtime.clock() + SLICE_S
@@ -240,7 +246,7 @@ class RunningStream:
         with self._lock:
             self._in_turn = False
             self._active_at = self._runtime.clock()
-            if self._output.pauses:
+            if self._output.holds:
                 self._changed.notify_all()
             if self._has_work():
                 self._in_turn = self._active_at < yields_at
@@ -272,7 +278,9 @@ class RunningStream:
 
     def _exchange(self) -> None:
         self._input.fetch(self._turns, self._give_credit)
-        if self._input.head is not None and self._output.may_emit():
+        with self._lock:
+            may_turn = self._input.head is not None and not self._is_held() and self._output.may_emit()
+        if may_turn:
             self._turns.turn(self._input.take(), self._output)
 
     def _give_credit(self, served_bytes: int) -> None:
@@ -282,6 +290,7 @@ class RunningStream:
 
     def _close(self) -> None:
         assert self.flow.reason is not None
+        self._input.drop()
         try:
             self._turns.close(self.flow.reason)
         except BaseException:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Condition
 from typing import Any
 
@@ -113,9 +113,15 @@ class Streams:
                 message = f"{len(self._open)} streams are open, which is the limit: close some"
                 raise SidecarError("too_many_streams", message, max_streams=self._max_streams)
 
-    def paused(self, id: str, check: Callable[[], None]) -> AbstractContextManager[Paused]:
-        """See `RunningStream.paused`. Raises `unknown_stream`."""
-        return self.get(id).paused(check)
+    @contextmanager
+    def paused(self, id: str, check: Callable[[], None]) -> Iterator[Paused]:
+        """A stream stands still between two turns. Raises `unknown_stream`."""
+        stream = self.get(id)
+        hold = stream.hold()
+        try:
+            yield stream.rest(hold, check)
+        finally:
+            stream.release(hold)
 
     def get(self, id: str) -> RunningStream:
         """An open stream. Raises `unknown_stream`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from itertools import count
 from threading import Lock
 from typing import Any, NamedTuple
@@ -33,10 +33,12 @@ class Owner:
 
 
 class Cache:
-    """Values by owner and key. All methods may be called from any thread."""
+    """Values by owner and key, of at most `max_bytes`, and as many as `free_bytes` leaves room for. All methods may be
+    called from any thread."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
+        self.free_bytes: Callable[[], int | None] = lambda: None
         self.bytes = 0
         self._lock = Lock()
         self._kept: OrderedDict[tuple[int, Hashable], _Entry] = OrderedDict()
@@ -63,21 +65,23 @@ class Cache:
     def keep(self, owner: Owner, key: Hashable, value: Any, size: int) -> None:
         """Keep a value of `size` bytes, as long as there is room."""
         owner.tell(self)
+        free = self.free_bytes()  # not under the lock: whoever knows may be about to ask this cache to shrink
         with self._lock:
             self._drop_gone()
-            self._drop((owner.number, key))
-            if size > self.max_bytes:
+            limit = self.max_bytes if free is None else min(self.max_bytes, self.bytes + free)
+            dropped = self._drop((owner.number, key))
+            if size > limit:
                 return
             self._kept[owner.number, key] = _Entry(value, size)
             self._bytes_of[owner.number] = self.bytes_of(owner) + size
             self.bytes += size
-            self._shrink(self.max_bytes)
+            dropped += self._shrink(limit)
+        del dropped  # no sooner: to free memory takes time
 
-    def shrink(self, max_bytes: int) -> None:
-        """Let go of values until so many bytes are left."""
+    def shrink(self, max_bytes: int) -> list[Any]:
+        """Let go of values until at most so many bytes are left. Returns them, to be freed where it suits."""
         with self._lock:
-            self._drop_gone()
-            self._shrink(max_bytes)
+            return self._drop_gone() + self._shrink(max_bytes)
 
     def forget(self, number: int) -> None:
         """The owner of this number is gone. Garbage collection may say so at any point of any other call, so that
@@ -85,23 +89,31 @@ class Cache:
         self._gone.append(number)
         if self._lock.acquire(blocking=False):
             try:
-                self._drop_gone()
+                dropped = self._drop_gone()
             finally:
                 self._lock.release()
+            del dropped
 
-    def _shrink(self, max_bytes: int) -> None:
+    def _shrink(self, max_bytes: int) -> list[Any]:
+        values: list[Any] = []
         while self.bytes > max_bytes and self._kept:
-            self._drop(next(iter(self._kept)))
+            values += self._drop(next(iter(self._kept)))
+        return values
 
-    def _drop_gone(self) -> None:
+    def _drop_gone(self) -> list[Any]:
+        values: list[Any] = []
         while self._gone:
             number = self._gone.popleft()
             for key in [key for key in self._kept if key[0] == number]:
-                self._drop(key)
+                values += self._drop(key)
             self._bytes_of.pop(number, None)
+        return values
 
-    def _drop(self, key: tuple[int, Hashable]) -> None:
+    def _drop(self, key: tuple[int, Hashable]) -> list[Any]:
+        """The value that was there, if any."""
         entry = self._kept.pop(key, None)
-        if entry is not None:
-            self._bytes_of[key[0]] -= entry.bytes
-            self.bytes -= entry.bytes
+        if entry is None:
+            return []
+        self._bytes_of[key[0]] -= entry.bytes
+        self.bytes -= entry.bytes
+        return [entry.value]

@@ -28,13 +28,14 @@ def json_rows(page: pa.Table, context: Context) -> msgspec.Raw:
     for start in range(0, page.num_rows, ROWS_AT_ONCE):
         context.check()
         count = min(ROWS_AT_ONCE, page.num_rows - start)
-        parts.append(msgspec.json.encode(_objects(page.slice(start, count), count))[1:-1])
+        parts.append(msgspec.json.encode(json_objects(page.slice(start, count)))[1:-1])
     return msgspec.Raw(b"[" + b",".join(parts) + b"]")
 
 
-def _objects(page: pa.Table, count: int) -> list[dict[str, Any]]:
+def json_objects(page: pa.Table) -> list[dict[str, Any]]:
+    """The rows in the form above. Raises `unencodable_column`."""
     if not page.column_names:
-        return [{}] * count
+        return [{}] * page.num_rows
     columns = [json_values(name, column) for name, column in zip(page.column_names, page.columns, strict=True)]
     return [dict(zip(page.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Which files may be read: a path is a file-read oracle for whoever may send one."""
+"""Which files may be read and written: a path is a file-read oracle for whoever may send one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from ..protocol.errors import SidecarError
 
 
 class PathPolicy:
-    """Lists of directories. A file must lie below a directory of every list; without a list, any file may be read.
+    """Lists of directories. A file must lie below a directory of every list; without a list, any file may be read, and
+    any may be written.
 
     The list of the command line and the list of `initialize` stand side by side, so that the second can only
     narrow the first.
@@ -38,6 +39,20 @@ class PathPolicy:
         self.check(real, path)
         _check_regular(path, real)
         return real
+
+    def resolve_new(self, path: str) -> tuple[str, str]:
+        """The real directory of a file that may be written, and the file's name in it, which is not looked up.
+
+        Raises `invalid_path` and `path_not_allowed` (whether or not there is such a directory).
+        """
+        if not path or "\0" in path:
+            raise SidecarError("invalid_path", f"{path!r} is no path", path=path)
+        directory, name = os.path.split(path)
+        if name in ("", os.curdir, os.pardir) or (os.name == "nt" and ":" in name):  # a colon names a hidden stream
+            raise SidecarError("invalid_path", f"{path!r} names no file", path=path)
+        real = _real(directory or os.curdir)
+        self.check(real, path)
+        return real, name
 
     def check(self, real: str, path: str) -> None:
         """Raise `path_not_allowed`, which names `path`, unless the real path `real` is below the directories."""

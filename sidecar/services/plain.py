@@ -72,8 +72,8 @@ def plain_type(dtype: pa.DataType) -> pa.DataType:
 def value_type(dtype: pa.DataType) -> pa.DataType:
     """The type of the values in an extension or dictionary column."""
     if isinstance(dtype, pa.BaseExtensionType):
-        dtype = dtype.storage_type
-    return dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+        return value_type(dtype.storage_type)
+    return value_type(dtype.value_type) if pa.types.is_dictionary(dtype) else dtype
 
 
 def is_text(dtype: pa.DataType) -> bool:

@@ -15,6 +15,7 @@ from ..protocol.methods import Context, InitializeParams, check_version
 from ..streams.tokens import TokenKeys
 from ..version import PROTOCOL_VERSION, VERSION
 from ..wire.payload import Payload
+from .allocations import resident_bytes
 from .paths import PathPolicy
 from .sessions import ListParams, Sessions
 
@@ -99,7 +100,7 @@ class Process:
             pid=os.getpid(),
             threads=threading.active_count(),
             sessions=len(sessions.sessions),
-            rss_bytes=_rss_bytes(),
+            rss_bytes=resident_bytes(),
             arrow_bytes=pa.total_allocated_bytes(),
             session_bytes=sessions.bytes,
             streams=len(context.streams()),
@@ -113,12 +114,3 @@ def _key_bytes(key: Any) -> Any:
         return base64.b64decode(key, validate=True)
     except (TypeError, ValueError):  # binascii.Error is a ValueError
         raise SidecarError("invalid_base64", "a token key is a payload, or base64 text", field="token_keys") from None
-
-
-def _rss_bytes() -> int | None:
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            pages = int(file.read().split()[1])
-    except OSError:  # not Linux
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE")

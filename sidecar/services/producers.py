@@ -9,6 +9,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from ..protocol.methods import Context, Work
+from ..wire.payload import Payload
 
 
 class Producer(NamedTuple):
@@ -26,8 +27,8 @@ class Exchange(Protocol):
 
     schema: pa.Schema
 
-    def take(self, batch: pa.RecordBatch, work: Work) -> pa.RecordBatch:
-        """One turn. May raise `SidecarError`, which ends the stream."""
+    def take(self, batch: pa.RecordBatch, piece: Payload, work: Work) -> pa.RecordBatch:
+        """One turn, with a batch that lies in `piece`. May raise `SidecarError`, which ends the stream."""
 
     def close(self) -> None:
         """The stream is over. Called once, after the last turn."""

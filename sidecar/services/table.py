@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from .allocations import allocated_bytes
 from .cache import Owner
 from .plain import check_valid, large_type
 
@@ -16,6 +17,9 @@ INT32_OFFSETS_MAX_BYTES = 2**31 - 1
 PIECE_ROWS = 1024 * 1024
 """Rows of an eager table that are worked on in one go, where something can be done piece by piece: between two of them
 is a look at cancellation."""
+
+PIECE_BYTES = 64 * 1024 * 1024
+"""About how large such a piece may be."""
 
 
 class Table(Protocol):
@@ -34,7 +38,7 @@ class Table(Protocol):
 
     @property
     def bytes(self) -> int:
-        """The memory that the table takes."""
+        """The memory that the table takes, without what caches keep of it."""
 
     @property
     def owner(self) -> Owner:
@@ -53,11 +57,14 @@ class Table(Protocol):
     def gather(self, indices: pa.Array, columns: Sequence[int]) -> pa.Table:
         """The rows at `indices` (uint32), in that order."""
 
+    def ordered(self, order: pa.Array, start: int, stop: int, columns: Sequence[int]) -> pa.Table:
+        """As `gather` of the range `start` to `stop` of `order`, for whoever may ask for its neighbours next."""
+
     def select(self, columns: Sequence[int]) -> pa.Table:
         """All rows of some columns."""
 
-    def pieces(self, columns: Sequence[int]) -> Iterator[pa.Table]:
-        """All rows of some columns, in order and in pieces; only one of them need be in memory."""
+    def pieces(self, columns: Sequence[int], max_bytes: int = PIECE_BYTES) -> Iterator[pa.Table]:
+        """All rows of some columns, in order and in pieces of about `max_bytes`; only one need be in memory."""
 
 
 class EagerTable:
@@ -65,11 +72,9 @@ class EagerTable:
 
     is_lazy = False
 
-    def __init__(self, table: pa.Table, is_one_payload: bool = False) -> None:
-        """`is_one_payload` says that all columns lie in one piece of memory, which stays while one of them does."""
+    def __init__(self, table: pa.Table) -> None:
         self.owner = Owner()
         self._table = table
-        self._is_one_payload = is_one_payload
         self._lock = Lock()  # pages of one table may be made side by side
         self._checked: set[int] = set()
         self._gatherable: set[int] = set()
@@ -78,9 +83,7 @@ class EagerTable:
         }  # each page would check the dictionary again, which may be longer than the page: 4 ms for 1 M values
         self.schema: pa.Schema = table.schema
         self.rows: int = table.num_rows
-        self._copied_bytes = 0
-        self._loaded_bytes: int = table.get_total_buffer_size()
-        self.bytes: int = self._loaded_bytes
+        self.bytes: int = allocated_bytes(table.columns)
 
     def slice(self, start: int, stop: int, columns: Sequence[int]) -> pa.Table:
         """A view: 1 µs at any size, and its values checked."""
@@ -96,16 +99,21 @@ class EagerTable:
                 self._prepare([column for column in columns if column not in self._gatherable])
         return self._as_loaded(self._table.select(columns).take(indices), columns)
 
+    def ordered(self, order: pa.Array, start: int, stop: int, columns: Sequence[int]) -> pa.Table:
+        """Nothing more: `gather` is as cheap as it gets."""
+        return self.gather(order.slice(start, stop - start), columns)
+
     def select(self, columns: Sequence[int]) -> pa.Table:
         """A view."""
         self._check(columns)
         return self._table.select(columns)
 
-    def pieces(self, columns: Sequence[int]) -> Iterator[pa.Table]:
+    def pieces(self, columns: Sequence[int], max_bytes: int = PIECE_BYTES) -> Iterator[pa.Table]:
         """Views."""
         whole = self.select(columns)
-        for start in range(0, self.rows, PIECE_ROWS):
-            yield whole.slice(start, PIECE_ROWS)
+        rows = min(PIECE_ROWS, max(1, max_bytes * self.rows // max(1, whole.nbytes)))
+        for start in range(0, self.rows, rows):
+            yield whole.slice(start, min(rows, self.rows - start))  # without columns, `slice` goes beyond the end
 
     def is_ready(self, columns: Sequence[int], gather: bool) -> bool:
         """Whether the work that is done once per column is done."""
@@ -127,14 +135,10 @@ class EagerTable:
         prepared = self._table.columns
         for index in columns:
             if prepared[index].num_chunks != 1:
-                prepared[index] = _joined(prepared[index])
-                self._copied_bytes += prepared[index].nbytes
+                prepared[index] = joined(prepared[index])
         self._table = pa.table(prepared, names=self.schema.names)
         self._gatherable.update(columns)
-        if self._is_one_payload and len(self._gatherable) < len(self.schema):
-            self.bytes = self._loaded_bytes + self._copied_bytes
-        else:
-            self.bytes = self._table.get_total_buffer_size()
+        self.bytes = allocated_bytes(self._table.columns)  # with the payload, while one column lies in it
 
     def _as_loaded(self, page: pa.Table, columns: Sequence[int]) -> pa.Table:
         """The page in the types and with the metadata that the table was loaded with."""
@@ -146,7 +150,8 @@ class EagerTable:
         return pa.Table.from_arrays(page.columns, schema=schema)  # not a cast: it refuses what the load has accepted
 
 
-def _joined(column: pa.ChunkedArray) -> Any:
+def joined(column: pa.ChunkedArray) -> Any:
+    """A column in one chunk, of a type that counts with 64 bits where 32 are not enough."""
     if column.nbytes > INT32_OFFSETS_MAX_BYTES:
         column = column.cast(_with_large_offsets(column.type))
     return column.combine_chunks() if column.num_chunks else pa.array([], column.type)

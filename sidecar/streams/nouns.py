@@ -73,7 +73,7 @@ class ExchangeTurns:
     def read(self, piece: Payload) -> Iterator[Any]:
         """The batches in a piece of input. Raises `invalid_input`."""
         for batch, _ in self._reader.read(piece):
-            yield batch
+            yield batch, piece
 
     def turn(self, input: Any, output: Output) -> bool:
         """Take a batch, send the answer. Only the host ends the stream."""
@@ -81,11 +81,13 @@ class ExchangeTurns:
             self._context = CallContext(output, self.method, self._id, None)
             self._out = OutputCollector(self.kind, self.output_schema, output, self._context)
         self._out.begin_turn()
-        self._out.emit(self.exchange.take(input, self._context))
+        batch, piece = input
+        self._out.emit(self.exchange.take(batch, piece, self._context))
         return self._out.end_turn()
 
     def close(self, reason: Reason) -> None:  # noqa: ARG002 - all are the same to a noun
-        """Give back what the exchange holds."""
+        """Give back what the exchange holds, and what the reader does."""
+        self._reader = PieceReader()
         self.exchange.close()
 
 

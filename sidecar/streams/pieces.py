@@ -6,6 +6,7 @@ goes ahead, with the answer that opens the stream; the host's first piece begins
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,6 +123,8 @@ class PieceReader:
             self._source.rest = memoryview(b"")  # an empty rest would keep the piece
         except StopIteration:  # of Arrow's: a generator must not raise it
             raise SidecarError("invalid_input", "an end marker stands inside the stream") from None
+        except MemoryError as fault:  # what is compressed may say that it has any size
+            raise SidecarError("memory_limit", f"a batch takes more memory than there is: {fault}") from None
         except (pa.ArrowException, OSError, UnicodeDecodeError) as fault:
             raise SidecarError("invalid_input", f"the batches are no messages of an Arrow stream: {fault}") from None
 
@@ -143,16 +146,22 @@ def metadata_texts(metadata: Any) -> Metadata | None:
 
 
 class _Source:
-    """What Arrow takes for an open file: the rest of the current piece. Nothing large is copied out of it."""
+    """What Arrow takes for an open file: the rest of the current piece. The bodies of record batches are not copied out
+    of it, where they are large. Arrow keeps the last header and all dictionaries: not the pieces with them."""
 
     closed = False
 
     def __init__(self) -> None:
         self.rest = memoryview(b"")
+        self._header_size = -1
+        self._is_dictionary = False
 
     def read(self, size: int) -> bytes | memoryview:
         taken, self.rest = self.rest[:size], self.rest[size:]
-        return bytes(taken) if size < SMALL_BYTES else taken  # Arrow keeps the last header: not the piece with it
+        is_header, is_dictionary = size == self._header_size, self._is_dictionary
+        self._is_dictionary = is_header and _is_dictionary(taken)
+        self._header_size = int.from_bytes(taken, "little") if size == _PREFIX_BYTES else -1
+        return bytes(taken) if size < SMALL_BYTES or is_header or is_dictionary else taken
 
     def readable(self) -> bool:
         return True
@@ -165,3 +174,20 @@ class _Source:
 
     def close(self) -> None:
         pass
+
+
+_PREFIX_BYTES = 4
+"""Arrow reads a header's size, the header and then the body, each on its own."""
+
+_DICTIONARY_BATCH = 2
+
+
+def _is_dictionary(header: memoryview) -> bool:
+    """Whether the body of a message is a dictionary (Arrow `format/Message.fbs`: the table's second field)."""
+    try:
+        (table,) = struct.unpack_from("<I", header)
+        (back,) = struct.unpack_from("<i", header, table)
+        (field,) = struct.unpack_from("<H", header, table - back + 6)
+        return bool(field > 0 and header[table + field] == _DICTIONARY_BATCH)
+    except (struct.error, IndexError):  # no header: Arrow says so
+        return False

@@ -9,15 +9,19 @@ import platform
 import sys
 import time
 
-from . import arrow_load, memory, noop, pages, parquet_load, startup, streams
+from . import arrow_load, cancel, filters, load_stream, memory, noop, pages, parquet_load, startup, stats, streams
 from .harness import Line, cpu_count, print_table
 
 ROWS = {
     "noop": noop.lines,
     "arrow_load": arrow_load.lines,
+    "load_stream": load_stream.lines,
     "parquet_load": parquet_load.lines,
     "pages": pages.lines,
+    "filters": filters.lines,
+    "stats": stats.lines,
     "streams": streams.lines,
+    "cancel": cancel.lines,
     "memory": memory.lines,
     "startup": startup.lines,
 }

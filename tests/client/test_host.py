@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sidecar.client import CallTimeout, Filter, Host, Progress, SidecarError, SidecarGone, Sort
+from sidecar.client import CallTimeout, Filter, Host, Progress, Search, SidecarError, SidecarGone, Sort
 from sidecar.testing import SpawnHost
 from sidecar.wire.payload import Payload
 
@@ -44,7 +44,8 @@ def test_the_main_job(host: Host) -> None:
     page = host.tables.rows(loaded.session, 0, 2, sort=[Sort("n")])
     assert page.table.to_pydict() == {"n": [1, 2], "s": ["a", "b"]}
     assert (page.total, page.matched, page.stop) == (4, 4, 2)
-    assert host.sessions.close(loaded.session).bytes == loaded.bytes
+    order_bytes = 4 * loaded.rows  # of the sorted page
+    assert host.sessions.close(loaded.session).bytes == loaded.bytes + order_bytes
     with pytest.raises(SidecarError, match="no session") as refused:
         host.tables.rows(loaded.session)
     assert refused.value.kind == "unknown_session"
@@ -79,6 +80,21 @@ def test_a_page_in_every_format(host: Host, format: str) -> None:
     rows = page.rows if format == "json" else page.table.to_pylist()
     assert rows == [{"s": "b", "n": 2}, {"s": "c", "n": 3}]
     assert (page.matched, page.total) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    "search", ["B", Search("b", ["s"]), Search("B", ignore_case=True), Search("B", ["n"])], ids=str
+)
+def test_a_search_is_a_text_or_says_more(host: Host, search: Search | str) -> None:
+    session = host.load(arrow=PEOPLE).session
+    found = host.tables.rows(session, search=search).table["s"].to_pylist()
+    assert found == ([] if search == "B" or search.columns == ["n"] else ["b"])
+
+
+def test_groups_of_filters(host: Host) -> None:
+    session = host.load(arrow=PEOPLE).session
+    group = Filter(any=[Filter("n", "eq", 1), Filter(not_=Filter("s", "starts_with", "C", ignore_case=True))])
+    assert host.tables.rows(session, filter=[group], sort=[Sort("n")]).table["n"].to_pylist()[:2] == [1, 2]
 
 
 def test_a_page_in_json_is_no_table(host: Host) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
+import termios
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -64,3 +66,51 @@ def start(sidecar_command: list[str], tmp_path: Path) -> Any:
         for stream in (process.stdin, process.stdout, process.stderr):
             with suppress(OSError):  # what was not yet written
                 stream.close()
+
+
+class Shown(NamedTuple):
+    """What a command left on a terminal, its exit code, and what it wrote to standard error, which is a pipe."""
+
+    text: str
+    exit_code: int
+    errors: str
+
+    @property
+    def lines(self) -> list[str]:
+        """Those of the terminal."""
+        return self.text.replace("\r\n", "\n").splitlines()
+
+
+@pytest.fixture
+def on_terminal(sidecar_command: list[str], tmp_path: Path) -> Callable[..., Shown]:
+    """Runs a command whose standard output is a terminal of some width."""
+
+    def run(*arguments: object, columns: int = 80, **variables: str) -> Shown:
+        controller, terminal = pty.openpty()
+        termios.tcsetwinsize(terminal, (24, columns))
+        env = {name: value for name, value in environment().items() if name not in ("COLUMNS", "LC_ALL", "LC_CTYPE")}
+        process = subprocess.Popen(
+            [*sidecar_command, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=terminal,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            env={**env, "LANG": "C.UTF-8", **variables},
+        )
+        os.close(terminal)
+        with process, open(controller, "rb", buffering=0) as screen:
+            text = everything(screen)
+            assert process.stderr is not None
+            errors = process.stderr.read().decode()
+            return Shown(text.decode(), process.wait(TIMEOUT_S), errors)
+
+    return run
+
+
+def everything(screen: Any) -> bytes:
+    """All that is written to a terminal."""
+    parts = []
+    with suppress(OSError):  # EIO: how Linux says that nobody has the terminal open any more
+        while part := screen.read(65536):
+            parts.append(part)
+    return b"".join(parts)

@@ -177,20 +177,21 @@ def tell(params: Params, _context: Context) -> None:
 class HeldContext:
     """A call's context; its first progress waits until told or cancelled. It is then in the middle of its work."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, name: str) -> None:
         self._context = context
+        self._name = name
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
 
     def progress(self, done: int, total: int | None, unit: str, message: str = "") -> None:
-        wait_and_check(Params(name="load"), self._context)
+        wait_and_check(Params(name=self._name), self._context)
         self._context.progress(done, total, unit, message)
 
 
-def held_load(load: Handler) -> Handler:
-    """The real `load`, held after its first piece until "load" is told to go on."""
-    return lambda params, context: load(params, HeldContext(context))
+def held(method: Method, name: str) -> Method:
+    """The real method, held at its first progress until `name` is told to go on."""
+    return Method(method.params, lambda params, context: method.handler(params, HeldContext(context, name)))
 
 
 @odd
@@ -328,13 +329,10 @@ def crash(_params: Params, _context: Context) -> None:
     ctypes.string_at(0)
 
 
-def methods(
-    options: app.Options, sidecar: Any = None, real_methods: Callable[..., dict[str, Method]] = app.methods
-) -> Any:
+def methods(*made_with: Any, real_methods: Callable[..., dict[str, Method]] = app.methods) -> Any:
     """The real ones, and the odd ones beside them."""
-    real = real_methods(options, sidecar)
-    load = real["load"]
-    return {**real, **ODD, "odd/load": load._replace(handler=held_load(load.handler))}
+    real = real_methods(*made_with)
+    return {**real, **ODD, "odd/load": held(real["load"], "load"), "odd/rows": held(real["tables/rows"], "rows")}
 
 
 if __name__ == "__main__":

@@ -114,6 +114,51 @@ def test_requests_of_one_session_run_in_order(odd: RawHost) -> None:
     assert odd.call("note", "odd/note", {"text": "-"})["result"] == [*map(str, range(50)), "-"]
 
 
+def filtered(**more: Any) -> dict[str, Any]:
+    """A page whose rows must be found first."""
+    filter = [{"column": "id", "op": "gt", "value": 1}]
+    return {"session": "s", "filter": filter, "format": "json", "columns": ["id"], **more}
+
+
+def test_a_page_is_served_while_a_filter_of_its_session_works(odd: RawHost, small_csv: Path) -> None:
+    odd.call("load", "load", {"path": str(small_csv), "session": "s"})
+    odd.request("filtered", "odd/rows", filtered())
+    odd.call("started", "odd/started", {"name": "rows"})
+    page = odd.call("page", "tables/rows", {"session": "s", "stop": 1, "columns": ["id"], "format": "json"})
+    assert page["result"]["rows"] == [{"id": 1}]
+    other = odd.call("other", "tables/rows", filtered(search={"text": "b"}))
+    assert other["result"]["rows"] == [{"id": 2}]
+    odd.request("same", "tables/rows", filtered(start=1))
+    odd.request("tell", "odd/tell", {"name": "rows"})
+    answers = odd.answers("tell", "filtered", "same")
+    assert answers["filtered"]["result"]["rows"] == [{"id": 2}, {"id": 3}]
+    assert answers["same"]["result"]["rows"] == [{"id": 3}]
+
+
+def test_who_waits_for_a_filter_that_is_cancelled_gets_its_rows(odd: RawHost, small_csv: Path) -> None:
+    odd.call("load", "load", {"path": str(small_csv), "session": "s"})
+    odd.request("filtered", "odd/rows", filtered())
+    odd.call("started", "odd/started", {"name": "rows"})
+    odd.request("same", "tables/rows", filtered())
+    odd.send(cancel("filtered"))
+    answers = odd.answers("filtered", "same")
+    assert kind(answers["filtered"]) == "cancelled"
+    assert answers["same"]["result"]["rows"] == [{"id": 2}, {"id": 3}]
+
+
+def test_a_load_over_a_session_whose_filter_works_does_not_wait(odd: RawHost, small_csv: Path, tmp_path: Path) -> None:
+    """The page is of the table that it began with."""
+    other = tmp_path / "other.csv"
+    other.write_text("id\n7\n", encoding="utf-8")
+    odd.call("load", "load", {"path": str(small_csv), "session": "s"})
+    odd.request("filtered", "odd/rows", filtered())
+    odd.call("started", "odd/started", {"name": "rows"})
+    assert odd.call("again", "load", {"path": str(other), "session": "s"})["result"]["rows"] == 1
+    assert odd.call("new", "tables/rows", filtered())["result"]["rows"] == [{"id": 7}]
+    odd.request("tell", "odd/tell", {"name": "rows"})
+    assert odd.answers("tell", "filtered")["filtered"]["result"]["rows"] == [{"id": 2}, {"id": 3}]
+
+
 def test_other_sessions_do_not_wait(odd: RawHost) -> None:
     odd.request("first", "odd/wait", {"name": "a", "session": "s"})
     odd.request("behind", "odd/note", {"session": "s"})

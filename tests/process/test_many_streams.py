@@ -274,7 +274,7 @@ def test_64_producers_that_never_finish(streaming: StreamHost, rows: int) -> Non
     """Each gets its share, and neither a ping nor an exchange waits for more than what is on its way: the pipe's
     buffer and a frame of each, several times over. A stream may run 4 MiB ahead of the writer, so that a round of all
     of them is 256 MiB at most."""
-    bound_bytes = 64 * MIB
+    bound_bytes = 128 * MIB
     round_bytes = COUNT * 4 * MIB
     names = [f"s{number}" for number in range(COUNT)]
     ids = [streaming.ask_open(name, "count", 2**40, rows=rows) for name in names]

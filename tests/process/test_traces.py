@@ -56,6 +56,9 @@ def do_everything(host: Host, files: dict[str, Path]) -> None:
         assert page.table["n"].to_pylist() == list(range(96, 970 + 96, 97))[:10]
         for format in ("arrow", "parquet", "json"):
             host.tables.rows(session, 100, 200, format=format)
+    for format in ("arrow_file", "parquet", "csv", "ndjson"):
+        data = host.tables.export_bytes("inline", format)
+        assert b"".join(host.tables.export_pieces("inline", format)) == bytes(data)
     host.sessions.close("inline")
     host.stats()
 
@@ -104,6 +107,33 @@ def test_system_calls(sidecar_command: list[str], files: dict[str, Path], tmp_pa
     assert start.startswith("execve(")
     assert traces == []
     assert [*compiled.iterdir()] == []
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace; the next test looks at the folder instead")
+def test_system_calls_of_an_export(sidecar_command: list[str], tmp_path: Path) -> None:
+    """Nothing is opened for writing but one file without a name, in the folder that was named."""
+    folder, trace = tmp_path / "folder", tmp_path / "trace"
+    folder.mkdir()
+    strace = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={CALLS},link,linkat", "-e", "signal=none"]
+    with Host.spawn([*strace, *sidecar_command]) as host:
+        host.load(arrow=TABLE, session="s")
+        host.tables.export("s", "parquet", folder / "new")
+        assert host.close() == 0
+    opened, linked = [call for call in list(system_calls(trace))[1:] if is_trace(call)]
+    assert re.match(r'openat\(\d+, "\.", .*O_TMPFILE', opened)
+    assert re.match(r'linkat\(AT_FDCWD, "/proc/self/fd/\d+", \d+, "new", AT_SYMLINK_FOLLOW\) = 0', linked)
+
+
+def test_an_export_leaves_its_file_alone(spawn_host: SpawnHost, tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("TMPDIR", "TMP", "TEMP", "HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")}
+    for folder in (*folders.values(), tmp_path / "folder"):
+        folder.mkdir()
+    host = spawn_host(env={**os.environ, **{name: str(folder) for name, folder in folders.items()}})
+    host.load(arrow=TABLE, session="s")
+    for format in ("arrow_file", "parquet", "csv", "ndjson"):
+        host.tables.export("s", format, tmp_path / "folder" / "new", overwrite=True)
+    host.close()
+    assert {*tmp_path.rglob("*")} == {*folders.values(), tmp_path / "folder", tmp_path / "folder" / "new"}
 
 
 # -- by what can be seen from outside ----------------------------------------------------------------------------

@@ -28,10 +28,10 @@ from sidecar.protocol.streams import CREDIT_BYTES, INPUT_CREDIT_BYTES, MAX_STREA
 from sidecar.runtime import context as call_context
 from sidecar.runtime import stopping, streams
 from sidecar.runtime.context import CallRuntime, RequestContext
-from sidecar.services import sessions
+from sidecar.services import lazy, sessions
 from sidecar.services.load import formats, load
 from sidecar.services.load.lazy_files import OPENERS
-from sidecar.services.tables import filters, ordering, stats
+from sidecar.services.tables import differences, filters, histogram, ordering, search, stats
 from sidecar.streams import describe, handlers, tokens
 from sidecar.version import PROTOCOL_VERSION
 from sidecar.wire import framing, limits
@@ -82,6 +82,8 @@ def names(table: str) -> list[str]:
 
 
 REGISTERED = app.methods(app.Options())
+STREAMING: dict[str, Any] = REGISTERED["streams/open"].handler.__self__.nouns  # type: ignore[attr-defined]
+"""The methods of nouns that are opened as streams; some are methods that can be requested, too."""
 
 
 def of_runtime(name: str) -> Any:
@@ -115,7 +117,7 @@ def spoken() -> set[str]:
 
 
 STRUCTS: dict[str, type[msgspec.Struct]] = {
-    **{f"`{name}` parameter": method.params for name, method in REGISTERED.items()},
+    **{f"`{name}` parameter": method.params for name, method in {**STREAMING, **REGISTERED}.items()},
     **{f"`{name}` result": result_type(name) for name in REGISTERED if name not in SAME_RESULT},
     "`describe.columns`": describe.ColumnDescription,
     "`describe.methods`": describe.MethodDescription,
@@ -126,24 +128,37 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "`load.columns`": sessions.Column,
     "`sessions/list.sessions`": sessions.SessionInfo,
     "`streams/list.streams`": StreamInfo,
+    "`tables/compare.counts`": differences.Counts,
+    "`tables/compare.columns_changed`": differences.ComparedColumn,
     "`tables/rows.sort`": ordering.Sort,
     "`tables/rows.filter`": filters.Filter,
+    "`tables/rows.search`": search.Search,
+    "`tables/stats.below`": histogram.Tail,
+    "`tables/stats.bins`": histogram.Bin,
     "`tables/stats.columns`": stats.ColumnStats,
+    "`tables/stats.histogram`": histogram.Histogram,
+    "`tables/stats.most_frequent`": histogram.ValueCount,
+    "`tables/stats.others`": histogram.Others,
 }
 
 
-def nested_structs(struct: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
-    """The structs that the fields of `struct` are made of."""
+def nested_structs(struct: type[msgspec.Struct]) -> set[type[msgspec.Struct]]:
+    """The structs that the fields of `struct` are made of; a filter is made of filters."""
+    found: set[type[msgspec.Struct]] = set()
 
-    def inside(hint: Any) -> Iterator[type[msgspec.Struct]]:
-        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-            yield hint
-            yield from nested_structs(hint)
+    def look(hint: Any) -> None:
+        if isinstance(hint, type) and issubclass(hint, msgspec.Struct) and hint not in found:
+            found.add(hint)
+            look_into(hint)
         for argument in get_args(hint):
-            yield from inside(argument)
+            look(argument)
 
-    for hint in get_type_hints(struct).values():
-        yield from inside(hint)
+    def look_into(struct: type[msgspec.Struct]) -> None:
+        for hint in get_type_hints(struct).values():
+            look(hint)
+
+    look_into(struct)
+    return found
 
 
 # -- version, methods ----------------------------------------------------------------------------------------
@@ -156,7 +171,7 @@ def test_the_version_is_that_of_the_file() -> None:
 
 
 def test_hello_announces_the_methods_that_there_are() -> None:
-    assert sorted(METHODS) == sorted({*REGISTERED, SHUTDOWN})
+    assert sorted(METHODS) == sorted({*REGISTERED, *STREAMING, SHUTDOWN})
 
 
 def test_each_method_has_a_section_and_no_other_has() -> None:
@@ -164,7 +179,7 @@ def test_each_method_has_a_section_and_no_other_has() -> None:
 
 
 def test_no_method_is_named_that_is_not_there() -> None:
-    assert set(re.findall(r"`([a-z]+/[a-z]+)`", TEXT)) <= {*METHODS, *names("stream notification")}
+    assert set(re.findall(r"`([a-z]+/[a-z]+)`", TEXT)) <= {*METHODS, *names("stream notification"), "sessions/evicted"}
 
 
 def test_a_result_without_a_table_is_that_of_another_method() -> None:
@@ -245,7 +260,7 @@ def test_progress_has_the_fields_of_the_document() -> None:
     sent: list[Any] = []
     times = iter([0.0, call_context.PROGRESS_DELAY_S])
     call = Conversation().receive(Request(1, "load")).call  # type: ignore[union-attr]
-    around = CallRuntime(lambda _: None, sent.append, lambda: next(times), None)  # type: ignore[arg-type]
+    around = CallRuntime(lambda _: None, lambda: None, sent.append, lambda: next(times), None)  # type: ignore[arg-type]
     RequestContext(call, around).progress(1, None, "rows")
     assert [(notification.method, list(notification.params)) for notification in sent] == [
         ("$/progress", names("`$/progress`"))
@@ -255,7 +270,7 @@ def test_progress_has_the_fields_of_the_document() -> None:
 def test_a_log_of_a_service_has_the_fields_of_the_document() -> None:
     sent: list[Any] = []
     call = Conversation().receive(Request(1, "services/call")).call  # type: ignore[union-attr]
-    around = CallRuntime(lambda _: None, sent.append, lambda: 0.0, None)  # type: ignore[arg-type]
+    around = CallRuntime(lambda _: None, lambda: None, sent.append, lambda: 0.0, None)  # type: ignore[arg-type]
     RequestContext(call, around).log("info", "hi", {"x": 1})
     assert [(notification.method, list(notification.params)) for notification in sent] == [("$/log", names("`$/log`"))]
 
@@ -298,11 +313,12 @@ def test_a_real_process_ends_a_bad_line_as_the_document_says() -> None:
 def test_every_notification_has_a_table() -> None:
     sent = {
         call.args[0].value
-        for name in ("Notification", "encode_notification", "send")
+        for name in ("Notification", "encode_notification", "send", "_notify")
         for call in calls(name)
         if call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)
     }
-    tables = {name.strip("`") for name in TABLES if name in ("`hello`", "`log`") or "`protocol" in name or "$/" in name}
+    ours = ("`hello`", "`log`", "`sessions/evicted`")
+    tables = {name.strip("`") for name in TABLES if name in ours or "`protocol" in name or "$/" in name}
     of_streams = {code(row["stream notification"]): row["sent by"] for row in TABLES["stream notification"]}
     assert tables | {name for name, by in of_streams.items() if by != "host"} == {*sent, "hello", CANCEL}
     assert {name for name, by in of_streams.items() if by != "sidecar"} == set(streams._PARAMS)
@@ -342,6 +358,8 @@ def raised_fields() -> dict[str, set[str]]:
 
 
 SPREAD_FIELDS = {
+    "file_exists": {"path"},  # files.new_file: of the system's errors
+    "write_failed": {"path", "error"},
     "too_large": set(Limits._fields),  # **limits._asdict()
     "invalid_output": {"column", "expected", "got"},  # schemas.conform(batch, schema, kind)
     "invalid_input": {"column", "expected", "got"},
@@ -419,6 +437,11 @@ LIMITS: dict[str, float | None] = {
     "FLUSH_S": stopping.FLUSH_S,
     "DEADLINE_S": stopping.DEADLINE_S,
     "MAX_ROWS": ordering.MAX_ROWS,
+    "WORKING_BYTES": ordering.WORKING_BYTES,
+    "MIN_WORKING_BYTES": ordering.MIN_WORKING_BYTES,
+    "WINDOW_ROWS": lazy.WINDOW_ROWS,
+    "MAX_FILTER_DEPTH": filters.MAX_FILTER_DEPTH,
+    "MAX_FILTER_CONDITIONS": filters.MAX_FILTER_CONDITIONS,
     "MAX_SAFE_INTEGER": limits.MAX_SAFE_INTEGER,
     "CREDIT_BYTES": CREDIT_BYTES,
     "INPUT_CREDIT_BYTES": INPUT_CREDIT_BYTES,
@@ -431,6 +454,7 @@ LIMITS: dict[str, float | None] = {
     "MAX_STREAMS": app.Options().max_streams,
     "MAX_STREAM_ID": MAX_STREAM_ID,
     "REMEMBERED_STREAMS": of_runtime("REMEMBERED_STREAMS"),
+    "REMEMBERED_EVICTIONS": sessions.REMEMBERED_EVICTIONS,
     "IDLE_S": app.Options().stream_idle_s,
     "CLOSE_S": of_runtime("CLOSE_S"),
     "MAX_TOKEN_BYTES": tokens.MAX_TOKEN_BYTES,
@@ -537,12 +561,22 @@ def test_requests_of_examples_fit_their_method(example: dict[str, Any]) -> None:
         convert(example.get("params", {}), REGISTERED[example["method"]].params)
 
 
+def opened_method(example: dict[str, Any]) -> str:
+    """The method that an example is of: one that only streams has a `streams/open` of its own."""
+    opened = example.get("params", {}).get("method")
+    return opened if opened in STREAMING and opened not in REGISTERED else str(example["method"])
+
+
+def test_every_method_that_streams_is_in_the_table() -> None:
+    assert sorted(names("streaming method")) == sorted(STREAMING)
+
+
 def test_each_method_has_an_example_and_each_example_an_answer() -> None:
-    methods = {example["id"]: example["method"] for example in examples() if "method" in example}
+    methods = {example["id"]: opened_method(example) for example in examples() if "method" in example}
     assert sorted(methods.values()) == sorted(METHODS)
     for answer in (example for example in examples() if "result" in example):
         name = methods.pop(answer["id"])
-        fields = [] if name == SHUTDOWN else json_fields(result_type(name))
+        fields = [] if name == SHUTDOWN else json_fields(result_type(name if name in REGISTERED else "streams/open"))
         assert list(with_payload(answer)["result"] or {}) == fields, name
     assert not methods
 

@@ -206,6 +206,100 @@ def test_close_ends_the_threads(gates: Gates) -> None:
         assert not thread.is_alive()
 
 
+# -- leaving a lane ----------------------------------------------------------------------------------------------
+
+
+def leaving(lanes: Lanes, gate: Gate, times: int = 1) -> Callable[[], None]:
+    """A task that leaves its lane, and then waits."""
+
+    def task() -> None:
+        for _ in range(times):
+            lanes.leave()
+        gate()
+
+    return task
+
+
+def test_who_leaves_lets_the_next_begin(gates: Gates) -> None:
+    """One at a time: those behind the next one wait for it."""
+    lanes, tally, left, second = Lanes(), Tally(), gates(), gates()
+    lanes.submit("a", leaving(lanes, left))
+    lanes.submit("a", second)
+    lanes.submit("a", tally.noting("third"))
+    assert left.started.wait(DEADLINE_S)
+    assert second.started.wait(DEADLINE_S)
+    assert tally.ran == []
+    second.opened.set()
+    tally.wait(1)
+    assert not left.opened.is_set()
+
+
+def test_who_leaves_twice_leaves_once(gates: Gates) -> None:
+    lanes, tally, left, second = Lanes(), Tally(), gates(), gates()
+    lanes.submit("a", leaving(lanes, left, times=3))
+    lanes.submit("a", second)
+    lanes.submit("a", tally.noting("third"))
+    assert left.started.wait(DEADLINE_S)
+    assert second.started.wait(DEADLINE_S)
+    assert tally.ran == []
+    second.opened.set()
+    tally.wait(1)
+
+
+def test_the_end_of_a_task_that_left_leaves_nothing(gates: Gates) -> None:
+    """The lane is by then another's."""
+    lanes, tally, left, second = Lanes(max_threads=2), Tally(), gates(), gates()
+    lanes.submit("a", leaving(lanes, left))
+    lanes.submit("a", second)
+    lanes.submit("a", tally.noting("third"))
+    assert second.started.wait(DEADLINE_S)
+    left.opened.set()
+    lanes.submit("b", tally.noting("on the thread of the first"))
+    tally.wait(1)
+    assert tally.ran == ["on the thread of the first"]
+    assert not lanes.is_idle("a")
+    second.opened.set()
+    tally.wait(1)
+
+
+def test_a_lane_that_was_left_and_is_empty_is_idle(gates: Gates) -> None:
+    lanes, tally, left = Lanes(), Tally(), gates()
+    lanes.submit("a", leaving(lanes, left))
+    assert left.started.wait(DEADLINE_S)
+    assert lanes.is_idle("a")
+    lanes.submit("a", tally.noting("at once"))
+    tally.wait(1)
+
+
+def test_a_foreign_thread_leaves_nothing(gates: Gates) -> None:
+    lanes, tally, gate = Lanes(), Tally(), gates()
+    lanes.leave()
+    lanes.submit("a", gate)
+    lanes.submit("a", tally.noting("behind"))
+    assert gate.started.wait(DEADLINE_S)
+    lanes.leave()
+    other = Lanes()
+    other.submit("a", other.leave)
+    other.submit("a", tally.noting("of other lanes"))
+    tally.wait(1)
+    assert tally.ran == ["of other lanes"]
+    assert not lanes.is_idle("a")
+
+
+def test_without_a_lane_there_is_none_to_leave(gates: Gates) -> None:
+    """Nor is it the lane of the thread's task before."""
+    lanes, tally, gate, second = Lanes(max_threads=1), Tally(), gates(), gates()
+    lanes.submit("a", tally.noting("first"))
+    tally.wait(1)
+    lanes.submit(None, leaving(lanes, gate))
+    assert gate.started.wait(DEADLINE_S)
+    lanes.submit("a", second)
+    lanes.submit("a", tally.noting("behind"))
+    gate.opened.set()
+    assert second.started.wait(DEADLINE_S)
+    assert tally.ran == ["first"]
+
+
 # -- threads that stand still ------------------------------------------------------------------------------------
 
 

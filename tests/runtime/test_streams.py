@@ -653,6 +653,92 @@ def test_no_stream_to_pause(bench: Bench) -> None:
     assert caught.value.kind == "unknown_stream"
 
 
+# -- drains ------------------------------------------------------------------------------------------------------
+
+
+def sends(stream: RunningStream, *pieces: bytes) -> None:
+    """The host sends input; each byte is a batch."""
+    for piece in pieces:
+        stream.data(Payload("arrow", piece))
+
+
+def test_a_drain_serves_what_came_before_it_on_debt_and_nothing_after_it(bench: Bench) -> None:
+    """The host gives no credit, has closed the stream already, and sends more than it may."""
+    served: list[int] = []
+
+    def answer(input: Any, output: Output) -> bool:
+        served.append(input)
+        return emit_one(input, output)
+
+    stream = bench.open(Turns(answer, "exchange"), credit_bytes=1)
+    sends(stream, b"\1\2", b"\3")
+    hold = stream.hold(drained=True)
+    sends(stream, b"\4")
+    stream.close()
+    size = 0
+    while size < 3 * len(PIECE):  # several may come in one message
+        size += bench.data_bytes()
+    paused = stream.rest(hold, never_mind)
+    assert (served, size, paused.inputs) == ([1, 2, 3], 3 * len(PIECE), 3)
+    assert bench.wire.is_quiet()
+    stream.release(hold)
+    stream.credit(10**6)
+    assert bench.end() == {"stream": "s", "reason": "close", "outputs": 4, "inputs": 4, "error": None}
+    assert served == [1, 2, 3, 4]
+
+
+def test_two_drains_rest_at_their_own_marks(bench: Bench) -> None:
+    """And on_close waits for both."""
+    turns = Turns(emit_one, "exchange")
+    stream = bench.open(turns)
+    sends(stream, b"\1")
+    first = stream.hold(drained=True)
+    sends(stream, b"\2")
+    second = stream.hold(drained=True)
+    bench.data_bytes()
+    assert stream.rest(first, never_mind).inputs == 1
+    stream.release(first)
+    bench.data_bytes()
+    assert stream.rest(second, never_mind).inputs == 2
+    stream.end("cancel")
+    assert not turns.closed.is_set()
+    stream.release(second)
+    assert turns.closed.wait(DEADLINE_S)
+
+
+def test_a_drain_that_is_given_up_while_its_input_is_served(bench: Bench) -> None:
+    held = Held(emit_one)
+    stream = bench.open(Turns(held, "exchange"))
+    sends(stream, b"\1")
+    assert held.begun.wait(DEADLINE_S)
+    hold = stream.hold(drained=True)
+
+    def give_up() -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        stream.rest(hold, give_up)
+    stream.release(hold)
+    held.go.set()
+    assert bench.data_bytes() == len(PIECE)
+
+
+def test_a_drain_of_a_stream_that_fails(bench: Bench) -> None:
+    """Its input is never served, and nobody waits for it."""
+
+    def fail(_input: Any, _output: Output) -> bool:
+        raise SidecarError("invalid_input", "no")
+
+    stream = bench.open(Turns(fail, "exchange"))
+    sends(stream, b"\1", b"\2")
+    hold = stream.hold(drained=True)
+    assert bench.end()["reason"] == "error"
+    with pytest.raises(SidecarError) as caught:
+        stream.rest(hold, never_mind)
+    assert caught.value.kind == "unknown_stream"
+    stream.release(hold)
+
+
 # -- winding down ------------------------------------------------------------------------------------------------
 
 

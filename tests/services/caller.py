@@ -13,6 +13,7 @@ from sidecar.app import Options, methods
 from sidecar.protocol.errors import Cancelled, SidecarError
 from sidecar.protocol.methods import convert
 from sidecar.protocol.streams import Paused, StreamInfo, Turns
+from sidecar.wire.limits import GIB
 from sidecar.wire.payload import Payload
 
 
@@ -31,6 +32,7 @@ class RecordingContext:
         self.logs: list[tuple[str, str, dict[str, Any]]] = []
         self.id: int | str = 1
         self.deadline: float | None = None
+        self.max_payload_bytes = 2 * GIB
 
     @property
     def cancelled(self) -> bool:
@@ -59,6 +61,9 @@ class RecordingContext:
         raise AssertionError("streams are tested with the real server")
 
     def pause(self, stream: str) -> Paused:
+        raise AssertionError("streams are tested with the real server")
+
+    def drain(self, stream: str, method: str) -> Paused:
         raise AssertionError("streams are tested with the real server")
 
     def streams(self) -> list[StreamInfo]:

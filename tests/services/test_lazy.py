@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -185,12 +186,13 @@ class Pieces:
     def __init__(self, cache: Cache | None = None) -> None:
         self.reads: list[tuple[int, tuple[int, ...]]] = []
         self.schema = pa.schema([("a", pa.int64()), ("b", pa.int64())])
-        self.table = LazyTable(self.schema, [10, 10, 10, 10], self._read, cache or piece_cache(None))
+        self.cache = cache or piece_cache(None)
+        self.table = LazyTable(self.schema, [10, 10, 10, 10], self._read, self.cache)
 
-    def _read(self, piece: int, columns: Any) -> pa.Table:
+    def _read(self, piece: int, columns: Any, max_bytes: int) -> Iterator[pa.Table]:
         self.reads.append((piece, tuple(columns)))
         values = pa.array(range(piece * 10, piece * 10 + 10), pa.int64())
-        return pa.table([values for _ in columns], names=[self.schema.names[column] for column in columns])
+        yield pa.table([values for _ in columns], names=[self.schema.names[column] for column in columns])
 
 
 def test_a_page_reads_the_pieces_and_columns_that_it_needs_once() -> None:
@@ -218,16 +220,16 @@ def test_the_cache_keeps_to_its_budget() -> None:
     pieces = Pieces(piece_cache(memory_limit_bytes=8 * piece_bytes))
     for start in (0, 10, 0, 20, 0, 10):  # 0 is used again and stays; 20 drops 10
         pieces.table.slice(start, start + 10, [0])
-        assert pieces.table.bytes <= 2 * piece_bytes
+        assert pieces.cache.bytes_of(pieces.table.owner) <= 2 * piece_bytes
     assert [piece for piece, _ in pieces.reads] == [0, 1, 2, 1]
 
 
 def test_whole_columns_leave_the_cache_alone() -> None:
     pieces = Pieces()
     pieces.table.slice(0, 10, [0])
-    taken = pieces.table.bytes
+    taken = pieces.cache.bytes_of(pieces.table.owner)
     assert pieces.table.select([1])["b"].to_pylist() == list(range(40))
-    assert pieces.table.bytes == taken
+    assert pieces.cache.bytes_of(pieces.table.owner) == taken
 
 
 def test_all_tables_share_one_cache() -> None:
@@ -236,13 +238,13 @@ def test_all_tables_share_one_cache() -> None:
     first, second = Pieces(cache), Pieces(cache)
     for pieces in (first, second):
         pieces.table.slice(0, 40, [0, 1])
-    assert first.table.bytes + second.table.bytes <= 160
+    assert cache.bytes <= 160
     second.table.slice(0, 20, [0])
-    assert (first.table.bytes, second.table.bytes) == (0, 160)
+    assert (cache.bytes_of(first.table.owner), cache.bytes_of(second.table.owner)) == (0, 160)
     del second, pieces
     gc.collect()
     first.table.slice(0, 20, [0])
-    assert first.table.bytes == 160
+    assert cache.bytes_of(first.table.owner) == cache.bytes == 160
 
 
 def test_a_table_that_goes_while_the_cache_is_in_use_does_not_wait_for_it() -> None:

@@ -10,7 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sidecar.services.sessions import Sessions
+from sidecar.protocol.errors import SidecarError
+from sidecar.services.cache import Cache, Owner
+from sidecar.services.sessions import REMEMBERED_EVICTIONS, Session, Sessions
 
 from .caller import Caller, RecordingContext, arrow_payload, file_bytes, parquet_bytes, parquet_payload, stream_bytes
 
@@ -138,11 +140,6 @@ WIDE = pa.table({"a": pa.array(range(20_000), pa.int64())})
     ("params", "unit"),
     [
         pytest.param({"parquet": parquet_payload(parquet_bytes(WIDE, row_group_size=1000))}, "rows", id="parquet"),
-        pytest.param(
-            {"arrow_ipc": arrow_payload(stream_bytes(pa.table({"a": ["x" * 1000] * 2000}), 10, compression="zstd"))},
-            "batches",
-            id="compressed batches",
-        ),
     ],
 )
 def test_a_table_over_the_limit_is_refused_half_way_and_gives_all_back(params: dict[str, Any], unit: str) -> None:
@@ -215,3 +212,281 @@ def test_a_column_of_one_value_is_refused_before_it_is_decoded() -> None:
 def test_narrow_columns_are_claimed_as_what_they_take(column: pa.Array) -> None:
     table = pa.table({f"c{index}": column for index in range(20)})
     assert Caller(memory_limit_bytes=15 * 1024 * 1024).load(parquet=parquet_payload(parquet_bytes(table))).rows == 10**6
+
+
+# -- what is kept of tables ----------------------------------------------------------------------------------
+
+
+def test_a_row_order_counts_as_cached_and_goes_with_its_session() -> None:
+    caller = Caller()
+    table = caller.load_table(NUMBERS).bytes
+    caller.rows(sort=[{"column": "a", "descending": True}])
+    info = caller.sessions()["s"]
+    assert info.cached_bytes == 4 * 1000
+    assert info.bytes == caller.taken_bytes() == table + info.cached_bytes
+    assert caller.call("sessions/close", {"session": "s"}).bytes == info.bytes
+    assert caller.taken_bytes() == 0
+
+
+def test_a_column_that_is_joined_counts_beside_the_payload_until_all_are() -> None:
+    caller = Caller()
+    table = pa.table({"a": pa.array(range(1000)), "b": pa.array(range(1000))})
+    payload = caller.load(arrow_ipc=arrow_payload(stream_bytes(table, 100)), session="s").bytes
+    for columns, joined in ((["a"], 8000 + payload - 9 * 512), (["a", "b"], 16000)):
+        caller.rows(columns=columns, sort=[{"column": "a"}])
+        info = caller.sessions()["s"]
+        assert info.bytes - info.cached_bytes == joined
+
+
+def test_what_is_cached_makes_room_for_a_load() -> None:
+    """It can be made again; nothing is refused for its sake."""
+    sessions, cache = Sessions(100), Cache(50)
+    sessions.register(cache)
+    sessions.put(session("s", 40))
+    for key in "ab":
+        cache.keep(sessions.get("s").table.owner, key, key, 20)
+    with sessions.claim("new") as claim:
+        claim.hold(20)
+        assert (cache.bytes, total(sessions)) == (40, 100)
+        claim.hold(21)
+        assert (cache.bytes, total(sessions)) == (20, 81)
+        claim.hold(60)
+        assert (cache.bytes, total(sessions)) == (0, 100)
+        cache.keep(sessions.get("s").table.owner, "c", "c", 1)
+        assert (cache.bytes, total(sessions)) == (0, 100)  # nor does it take what is not there
+
+
+def test_a_refusal_leaves_what_is_cached() -> None:
+    sessions, cache = Sessions(100), Cache(50)
+    sessions.register(cache)
+    sessions.put(session("s", 40))
+    cache.keep(sessions.get("s").table.owner, "a", "a", 20)
+    with sessions.claim("new") as claim, pytest.raises(SidecarError, match="takes 61 bytes, 40 are taken"):
+        claim.hold(61)
+    assert total(sessions) == 60
+
+
+def test_a_table_counts_until_nobody_reads_it_any_more() -> None:
+    """Work under way goes on with what it has, also when the session is closed or replaced."""
+    sessions = Sessions()
+    sessions.put(session("s", 100))
+    table = sessions.get("s").table
+    sessions.put(session("s", 10))
+    assert total(sessions) == 110
+    del table
+    assert total(sessions) == 10
+
+
+# -- eviction ------------------------------------------------------------------------------------------------
+
+ONE = len(stream_bytes(NUMBERS))
+
+
+class Sized:
+    """A table of some bytes."""
+
+    def __init__(self, size: int) -> None:
+        self.bytes, self.rows, self.schema, self.owner = size, 0, pa.schema([]), Owner()
+
+
+def session(id: str, size: int) -> Session:
+    return Session(id, f"{id}.parquet", id, "path", "parquet", "eager", Sized(size), [])  # type: ignore[arg-type]
+
+
+def total(sessions: Sessions) -> int:
+    return sessions.list_sessions(None, None).bytes  # type: ignore[arg-type]
+
+
+class Evicting:
+    """Sessions of 30, 20 and 40 bytes, named in this order, under a limit of 100."""
+
+    def __init__(self, evicts: bool = True) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.sessions = Sessions(100, evicts, self._notify)
+        for id, size in {"a": 30, "b": 20, "c": 40}.items():
+            self.sessions.put(session(id, size))
+
+    def _notify(self, method: str, params: dict[str, Any]) -> None:
+        assert method == "sessions/evicted"
+        self.told.append(params)
+
+    def hold(self, size: int, replaced: str | None = None) -> None:
+        with self.sessions.claim("new", replaced) as claim:
+            claim.hold(size)
+
+    def ids(self) -> str:
+        return "".join(info.session for info in self.sessions.list_sessions(None, None).sessions)  # type: ignore[arg-type]
+
+    def evicted(self) -> str:
+        return "".join(params["session"] for params in self.told)
+
+
+@pytest.mark.parametrize(
+    ("named", "size", "replaced", "evicted"),
+    [
+        pytest.param("", 10, None, "", id="fits"),
+        pytest.param("", 11, None, "a", id="one byte too many"),
+        pytest.param("", 40, None, "a", id="as much as the oldest has"),
+        pytest.param("", 41, None, "ab", id="more than that"),
+        pytest.param("", 100, None, "abc", id="all"),
+        pytest.param("a", 11, None, "b", id="a request named the oldest"),
+        pytest.param("ab", 60, None, "ca", id="order of use"),
+        pytest.param("", 11, "a", "b", id="not what is replaced"),
+        pytest.param("", 70, "a", "bc", id="nor then"),
+    ],
+)
+def test_the_least_recently_named_go_and_no_more_than_needed(
+    named: str, size: int, replaced: str | None, evicted: str
+) -> None:
+    case = Evicting()
+    for id in named:
+        case.sessions.get(id)
+    case.hold(size, replaced)
+    assert case.evicted() == evicted
+    assert set(case.ids()) == set("abc") - set(evicted)
+    assert all(params == told(params["session"]) for params in case.told)
+
+
+def told(id: str) -> dict[str, Any]:
+    size = {"a": 30, "b": 20, "c": 40}[id]
+    return {"session": id, "path": f"{id}.parquet", "bytes": size, "reason": "memory_limit"}
+
+
+@pytest.mark.parametrize(
+    ("evicts", "size", "replaced"),
+    [
+        pytest.param(False, 11, None, id="not asked for"),
+        pytest.param(True, 101, None, id="more than all"),
+        pytest.param(True, 71, "a", id="more than all that may go"),
+    ],
+)
+def test_nothing_goes_where_that_would_not_be_enough(evicts: bool, size: int, replaced: str | None) -> None:
+    case = Evicting(evicts)
+    with pytest.raises(SidecarError) as caught:
+        case.hold(size, replaced)
+    assert caught.value.kind == "memory_limit"
+    assert [entry["session"] for entry in caught.value.data["sessions"]] == ["a", "b", "c"]
+    assert (case.told, case.ids(), total(case.sessions)) == ([], "abc", 90)
+
+
+def test_what_work_reads_is_not_evicted_for_that_would_free_nothing() -> None:
+    case = Evicting()
+    reading = case.sessions.get("a").table
+    case.sessions.get("b")
+    case.sessions.get("c")
+    case.hold(11)
+    assert case.evicted() == "b"
+    with pytest.raises(SidecarError, match="70 are taken already"):
+        case.hold(71)
+    assert case.evicted() == "b"
+    del reading
+    case.hold(71)
+    assert case.evicted() == "bac"
+
+
+def test_an_evicted_session_is_known_as_such_until_it_is_loaded_again() -> None:
+    case = Evicting()
+    case.hold(11)
+    for id, data in {"a": {"evicted": True}, "z": {}}.items():
+        with pytest.raises(SidecarError) as caught:
+            case.sessions.get(id)
+        assert caught.value.kind == "unknown_session"
+        assert caught.value.data == {"session": id, "sessions": ["b", "c"], **data}
+    case.sessions.put(session("a", 1))
+    assert case.sessions.get("a").table.bytes == 1
+
+
+def test_only_so_many_evictions_are_remembered() -> None:
+    sessions = Sessions(1, evicts=True)
+    for number in range(REMEMBERED_EVICTIONS + 2):
+        sessions.put(session(str(number), 1))
+        with sessions.claim("next") as claim:
+            claim.hold(1)
+    remembered = [id for id in map(str, range(REMEMBERED_EVICTIONS + 2)) if is_remembered(sessions, id)]
+    assert remembered == [str(number) for number in range(2, REMEMBERED_EVICTIONS + 2)]
+
+
+def is_remembered(sessions: Sessions, id: str) -> bool:
+    with pytest.raises(SidecarError) as caught:
+        sessions.get(id)
+    return "evicted" in caught.value.data
+
+
+def test_a_load_evicts_what_was_not_asked_for_the_longest() -> None:
+    caller = Caller(memory_limit_bytes=2 * ONE + ONE // 2, evict=True)
+    for id in ("one", "two"):
+        caller.load_table(NUMBERS, id)
+    caller.rows("one", stop=1)
+    caller.load_table(NUMBERS, "three")
+    assert set(caller.sessions()) == {"one", "three"}
+    assert caller.rows_error("two").data["evicted"] is True
+    assert caller.load_error(arrow_ipc=arrow_payload(stream_bytes(WIDE))).kind == "memory_limit"
+    assert set(caller.sessions()) == {"one", "three"}
+
+
+# -- bombs ---------------------------------------------------------------------------------------------------
+
+LONG = [f"{number}" * 5000 for number in range(4)]
+LONG_ROWS = 20_000
+REPEATING = {
+    "string": pa.array(LONG * (LONG_ROWS // 4)),
+    "large string": pa.array(LONG * (LONG_ROWS // 4), pa.large_string()),
+    "string view": pa.array(LONG * (LONG_ROWS // 4), pa.string_view()),
+    "binary": pa.array([text.encode() for text in LONG] * (LONG_ROWS // 4)),
+    "json": pa.array([f'"{text}"' for text in LONG] * (LONG_ROWS // 4), pa.json_()),
+    "in lists": pa.array([LONG] * (LONG_ROWS // 4)),
+    "in structs": pa.array([{"n": 1, "text": text} for text in LONG] * (LONG_ROWS // 4)),
+    "in maps": pa.array([[("key", text)] for text in LONG] * (LONG_ROWS // 4), pa.map_(pa.string(), pa.string())),
+}
+
+
+def growth(caller: Caller, **params: Any) -> int:
+    """What Arrow allocates at most while a load is refused."""
+    pool = pa.default_memory_pool()
+    peak, now = pool.max_memory(), pool.bytes_allocated()
+    ballast = pa.allocate_buffer(max(0, peak - now))  # so that any more raises the peak
+    before = pool.max_memory()
+    assert caller.load_error(**params).kind == "memory_limit"
+    del ballast
+    return pool.max_memory() - before
+
+
+@pytest.mark.parametrize("column", REPEATING.values(), ids=REPEATING)
+def test_long_values_of_a_dictionary_are_refused_before_they_are_repeated(column: pa.Array) -> None:
+    """100 MB in a file of a few hundred bytes."""
+    data = parquet_bytes(pa.table({"a": column}))
+    assert len(data) < 200_000
+    caller = Caller(memory_limit_bytes=8 * 1024 * 1024)
+    assert growth(caller, parquet=parquet_payload(data)) < 16 * 1024 * 1024
+    assert Caller(memory_limit_bytes=256 * 1024 * 1024).load(parquet=parquet_payload(data)).rows == len(column)
+
+
+def test_a_dictionary_with_one_long_value_is_counted_by_the_rows_that_have_it() -> None:
+    """The bound by its longest value would refuse it; the exact figure does not."""
+    column = pa.array(["x" * 100_000, *["y"] * 100_000])
+    data = parquet_bytes(pa.table({"a": column}))
+    assert Caller(memory_limit_bytes=2 * 1024 * 1024).load(parquet=parquet_payload(data)).rows == 100_001
+
+
+@pytest.mark.parametrize("codec", ["zstd", "lz4"])
+@pytest.mark.parametrize("encode", [stream_bytes, file_bytes], ids=["stream", "file"])
+@pytest.mark.parametrize("kind", ["values", "dictionary"])
+def test_compressed_batches_are_refused_before_they_are_decompressed(codec: str, encode: Any, kind: str) -> None:
+    column = pa.array(["x" * 1_000_000] * 64)
+    if kind == "dictionary":
+        column = pa.array([f"{number}" + "x" * 1_000_000 for number in range(64)]).dictionary_encode()
+    data = encode(pa.table({"a": column, "b": pa.nulls(64)}), compression=codec)
+    assert len(data) < 2 * 1024 * 1024
+    caller = Caller(memory_limit_bytes=8 * 1024 * 1024)
+    assert growth(caller, arrow_ipc=arrow_payload(data)) < 1024 * 1024
+    assert Caller(memory_limit_bytes=96 * 1024 * 1024).load(arrow_ipc=arrow_payload(data)).rows == 64
+
+
+def test_many_nulls_in_one_row_group_take_next_to_nothing() -> None:
+    """200 bytes that would take 600 MB to decode in one go."""
+    rows = 100_000_000
+    data = parquet_bytes(pa.table({"a": pa.nulls(rows)}), row_group_size=rows)
+    pool = pa.default_memory_pool()
+    before = pool.max_memory()
+    assert Caller(memory_limit_bytes=64 * 1024 * 1024).load(parquet=parquet_payload(data)).rows == rows
+    assert pool.max_memory() - before < 128 * 1024 * 1024

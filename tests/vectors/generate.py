@@ -88,6 +88,20 @@ VALUE_NONE = bytes.fromhex("""
     0000000000000000
 """)
 
+# The answers of an upload: rows and bytes, both int64 not null; one batch with the row (2, 16).
+STAGED_SCHEMA = bytes.fromhex("""
+    ffffffffb00000001000000000000a000c000600050008000a000000000104000c0000000800080000000400080000000400000002000000
+    4800000004000000d0ffffff0000000210000000180000000400000000000000050000006279746573000000c0ffffff0000000140000000
+    100014000800000007000c000000100010000000000000021000000020000000040000000000000004000000726f77730000000008000c00
+    08000700080000000000000140000000
+""")
+STAGED_TWO = bytes.fromhex("""
+    ffffffffb800000014000000000000000c0016000600050008000c000c0000000003040018000000100000000000000000000a0018000c00
+    040008000a0000005c0000001000000001000000000000000000000004000000000000000000000000000000000000000000000000000000
+    0800000000000000080000000000000000000000000000000800000000000000080000000000000000000000020000000100000000000000
+    00000000000000000100000000000000000000000000000002000000000000001000000000000000
+""")
+
 
 def request(id: int | str, method: str, params: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
@@ -562,6 +576,59 @@ STREAMS = {
         "three batches in two frames: the schema of the host, one with metadata and one without rows; another",
         data("x1", VALUE_SCHEMA, VALUE_TWO, VALUE_NONE),
         data("x1", VALUE_TWO),
+    ),
+    "upload-request": from_host(
+        "opens an upload",
+        frame(request(30, "streams/open", {"stream": "up", "method": "load/stream", "params": {"label": "readings"}})),
+    ),
+    "upload-result": from_sidecar(
+        "an open upload: the schema of its answers; input of any schema",
+        frame(
+            result(
+                30,
+                {
+                    "stream": "up",
+                    "method": "load/stream",
+                    "kind": "exchange",
+                    "header": None,
+                    "output_schema": None,
+                    "input_schema": None,
+                    "input_credit_bytes": 16777216,
+                    "outputs": 0,
+                    "inputs": 0,
+                },
+            ),
+            payload(OUTPUT_SCHEMA, "arrow", STAGED_SCHEMA),
+        ),
+    ),
+    "upload-input": from_host(
+        "two batches, one without rows; what came is to be the session `t`; the stream is to end. No answer is awaited",
+        data("up", VALUE_SCHEMA, VALUE_TWO),
+        data("up", VALUE_NONE),
+        frame(request(31, "load", {"stream": "up", "session": "t"})),
+        about("streams/close", "up"),
+    ),
+    "upload-output": from_sidecar(
+        "both batches are staged, the table is loaded, the stream is over",
+        data("up", STAGED_TWO, STAGED_TWO),
+        frame(
+            result(
+                31,
+                {
+                    "session": "t",
+                    "path": "readings",
+                    "filename": "readings",
+                    "rows": 2,
+                    "columns": [{"name": "value", "dtype": "double", "nullable": True}],
+                    "source": "stream",
+                    "format": "arrow_stream",
+                    "mode": "eager",
+                    "bytes": 16,
+                    "warnings": [],
+                },
+            )
+        ),
+        end("up", "close", 2, 2),
     ),
     "stream-credit": both_ways("so many bytes more may come", about("streams/credit", "r1", bytes=8388608)),
     "stream-close": from_host("no more input comes", about("streams/close", "x1")),

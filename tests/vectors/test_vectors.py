@@ -151,6 +151,7 @@ def test_every_reason_of_an_end_has_a_vector() -> None:
         ("call", "services/call"),
         ("open-producer", "streams/open"),
         ("open-exchange", "streams/open"),
+        ("upload", "streams/open"),
         ("checkpoint", "streams/checkpoint"),
         ("resume", "streams/resume"),
         ("streams-list", "streams/list"),
@@ -199,6 +200,8 @@ LEVELS = [
     ([{"level": "high", "value": 1.0}, {"level": None, "value": float("inf")}], {"n": "2", "source": "höher"}),
     ([{"level": "none", "value": 0.0}], None),
 ]
+UPLOADED = [([{"value": 1.0}, {"value": 2.0}], {"row": "1"}), ([], None)]
+STAGED = [([{"rows": 2, "bytes": 16}], None)] * 2
 VALUES = [
     ([{"value": 1.0}, {"value": 2.0}], {"row": "1"}),
     ([], None),
@@ -208,11 +211,17 @@ VALUES = [
 
 @pytest.mark.parametrize(
     ("opening", "name", "batches"),
-    [("open-producer-result", "stream-output", LEVELS), (None, "stream-input", VALUES)],
-    ids=["output", "input"],
+    [
+        ("open-producer-result", "stream-output", LEVELS),
+        (None, "stream-input", VALUES),
+        (None, "upload-input", UPLOADED),
+        ("upload-result", "upload-output", STAGED),
+    ],
+    ids=["output", "input", "upload", "staged"],
 )
 def test_the_pieces_of_a_direction_are_one_arrow_stream(opening: str | None, name: str, batches: Any) -> None:
-    pieces = [message.params["batches"] for message in messages_in(name) if isinstance(message, Notification)]
+    told_of = [message for message in messages_in(name) if isinstance(message, Notification)]
+    pieces = [message.params["batches"] for message in told_of if message.method == "streams/data"]
     if opening is not None:
         (answer,) = messages_in(opening)
         assert isinstance(answer, Result)

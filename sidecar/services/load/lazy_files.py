@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -11,10 +11,10 @@ import pyarrow as pa
 from ...protocol.errors import SidecarError
 from ...protocol.methods import Context
 from ..cache import Cache
-from ..lazy import FileGuard, LazyTable, ReadPiece
+from ..lazy import FileGuard, LazyTable
 from ..plain import check_schema, check_valid, plain, plain_type, width_bits
-from . import readers
 from .formats import Format
+from .parquet import open_parquet
 from .source import Source
 
 
@@ -32,32 +32,53 @@ def open_lazy(source: Source, format_: Format, context: Context, pieces: Cache) 
     with source.reading(format_):
         schema, piece_rows, read = opener(source, context)
 
-    def read_piece(piece: int, columns: Sequence[int]) -> pa.Table:
-        if guard is not None:
-            guard.check()
-        with source.reading(format_):
-            data = read(piece, columns)
-        check_valid(data)
-        return data
+    def read_piece(piece: int, columns: Sequence[int], max_bytes: int) -> Iterator[pa.Table]:
+        steps = read(piece, columns)
+        parts: list[pa.Table] = []
+        while True:
+            if guard is not None:
+                guard.check()
+            with source.reading(format_):
+                step = next(steps, None)
+            if step is not None:
+                check_valid(step)
+                parts.append(step)
+            if parts and (step is None or sum(part.nbytes for part in parts) >= max_bytes):
+                yield pa.concat_tables(parts)
+                parts = []
+            if step is None:
+                return
 
     return LazyTable(schema, piece_rows, read_piece, pieces)
 
 
-Opened = tuple[pa.Schema, list[int], ReadPiece]
+Opened = tuple[pa.Schema, list[int], Callable[[int, Sequence[int]], Iterator[pa.Table]]]
+"""The columns, the rows of each piece, and what reads the rows of a piece in steps."""
+
+STEP_ROWS = 8 * 1024
+"""Rows of Parquet that are decoded in one go. More are hardly faster (measured: 0.19 s against 0.18 s with eight times
+as many, for 4 M rows of a number and a string; a row group of 2 M rows in one go 0.15 s and 197 MB)."""
+
+BUFFER_BYTES = 1024 * 1024
 
 
 def _parquet(source: Source, _context: Context) -> Opened:
-    file = readers.open_parquet(source)
+    file = open_parquet(source, BUFFER_BYTES)
     metadata = file.metadata
     schema = _schema(file.schema_arrow, _with_wide_indices)
+    rows = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
 
-    def read(piece: int, columns: Sequence[int]) -> pa.Table:
-        fields = [schema.field(column) for column in columns]
-        names = [field.name for field in fields]
-        table = readers.read_row_group(source, file, piece, names).select(names)  # `a.b` may bring a struct's field too
-        return plain(table).cast(pa.schema(fields))
+    def read(piece: int, columns: Sequence[int]) -> Iterator[pa.Table]:
+        wanted = pa.schema([schema.field(column) for column in columns])
+        count = 0
+        for batch in file.iter_batches(STEP_ROWS, [piece], wanted.names):
+            count += batch.num_rows
+            table = pa.Table.from_batches([batch]).select(wanted.names)  # `a.b` may bring a struct's field too
+            yield plain(table).cast(wanted)
+        if count != rows[piece]:  # nothing else compares the two
+            raise source.invalid(f"row group {piece} has {count} rows, the footer says {rows[piece]}", "parquet")
 
-    return schema, [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)], read
+    return schema, rows, read
 
 
 def _arrow_file(source: Source, context: Context) -> Opened:
@@ -65,12 +86,12 @@ def _arrow_file(source: Source, context: Context) -> Opened:
     schema = _schema(pa.ipc.open_file(file).schema, plain_type)
     rows = _batch_rows(file, schema, context)
 
-    def read(piece: int, columns: Sequence[int]) -> pa.Table:
+    def read(piece: int, columns: Sequence[int]) -> Iterator[pa.Table]:
         reader = _reader(file, columns)
         table = pa.Table.from_batches([reader.get_batch(piece)])
         if table.num_rows != rows[piece]:
             raise source.invalid(f"record batch {piece} has {table.num_rows} rows, not {rows[piece]}", "arrow_file")
-        return plain(table.select([schema.field(column).name for column in columns]))
+        yield plain(table.select([schema.field(column).name for column in columns]))
 
     return schema, rows, read
 

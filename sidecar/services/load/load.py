@@ -18,11 +18,11 @@ from ..sessions import Claim, Column, Session, Sessions
 from ..table import EagerTable, Table
 from . import readers
 from .formats import Format, detect
-from .lazy_files import open_lazy
-from .source import Source
+from .incoming import METHOD, Incoming, unique_names
+from .lazy_files import OPENERS, open_lazy
+from .source import INLINE, Source
 
-INLINE = "<inline>"
-SOURCES = ("path", "arrow_ipc", "parquet", "arrow_ipc_b64", "parquet_b64")
+SOURCES = ("path", "arrow_ipc", "parquet", "arrow_ipc_b64", "parquet_b64", "stream")
 
 
 class LoadParams(Struct, forbid_unknown_fields=True):
@@ -33,6 +33,7 @@ class LoadParams(Struct, forbid_unknown_fields=True):
     parquet: Payload | None = None
     arrow_ipc_b64: str | None = None
     parquet_b64: str | None = None
+    stream: str | None = None
     label: str | None = None
     session: str | None = None
     mode: Literal["eager", "lazy"] = "eager"
@@ -60,6 +61,7 @@ class Load:
     def __init__(self, sessions: Sessions, paths: PathPolicy) -> None:
         self._sessions = sessions
         self._pieces = piece_cache(sessions.memory_limit_bytes)
+        sessions.register(self._pieces)
         self._paths = paths
 
     def load(self, params: LoadParams, context: Context) -> LoadResult:
@@ -68,12 +70,14 @@ class Load:
         Whatever goes wrong before that step leaves the old session as it was and makes no new one.
         """
         kind, value = _only_source(params)
+        if kind == "stream":
+            return self._load_stream(params, value, context)
         label = params.label or (value if kind == "path" else INLINE)
         warnings: list[str] = []
         source = self._open(kind, value)
         format_ = params.format or detect(source, warnings)
         _check_kind(source, kind, format_)
-        with self._sessions.claim(label) as claim:
+        with self._sessions.claim(label, params.session) as claim:
             table = self._read(source, format_, params.mode, claim, context, warnings)
             session = Session(
                 id=params.session or uuid4().hex,
@@ -85,7 +89,28 @@ class Load:
                 table=table,
                 warnings=warnings,
             )
-            result = _result(session)
+            result = load_result(session)
+            context.commit()
+            self._sessions.put(session, claim)
+        return result
+
+    def _load_stream(self, params: LoadParams, stream: str, context: Context) -> LoadResult:
+        """The table that came through a stream of `load/stream`, once all of it is staged that was sent before."""
+        _check_stream(params)
+        incoming: Incoming = context.drain(stream, METHOD).turns.exchange
+        with incoming.loading(stream, params.session) as (table, claim, warnings):
+            label = params.label or incoming.label
+            session = Session(
+                id=params.session or uuid4().hex,
+                path=label or INLINE,
+                filename=_filename("stream", stream, label),
+                source="stream",
+                format="arrow_stream",
+                mode="eager",
+                table=table,
+                warnings=warnings,
+            )
+            result = load_result(session)
             context.commit()
             self._sessions.put(session, claim)
         return result
@@ -105,7 +130,7 @@ class Load:
         data = readers.read(source, format_, claim, context)
         if format_ in ("csv", "tsv"):
             _warn_of_renamed(data, warnings)
-        table = EagerTable(_unique_names(data, warnings), is_one_payload=format_ in ("arrow_file", "arrow_stream"))
+        table = EagerTable(unique_names(data, warnings))
         claim.hold(table.bytes)
         return table
 
@@ -134,26 +159,20 @@ def _check_kind(source: Source, kind: str, format_: Format) -> None:
         raise source.invalid(f"the content is {format_}", kind.removesuffix("_b64"))
 
 
+def _check_stream(params: LoadParams) -> None:
+    """A stream has batches of Arrow's, and they are in memory already."""
+    if params.mode == "lazy":
+        message = "what comes through a stream is in memory: load it with mode eager"
+        raise SidecarError("lazy_unsupported", message, format="arrow_stream", formats=list(OPENERS))
+    if params.format not in (None, "arrow_stream"):
+        message = f"a stream holds Arrow record batches, which are no {params.format}"
+        raise SidecarError("invalid_file", message, source="stream", path=None, format=params.format)
+
+
 def _filename(kind: str, value: Any, label: str | None) -> str:
     if kind == "path":
         return str(os.path.basename(value))
     return os.path.basename(label) if label else INLINE
-
-
-def _unique_names(table: pa.Table, warnings: list[str]) -> pa.Table:
-    """A column is addressed by its name, so of two with one name the second is renamed, and said to be."""
-    taken = {*table.column_names}
-    names: list[str] = []
-    seen: set[str] = set()
-    for name in table.column_names:
-        new, count = name, 2
-        while new in seen or (new != name and new in taken):
-            new, count = f"{name}_{count}", count + 1
-        if new != name:
-            warnings.append(f"a second column named {name!r} is called {new!r}")
-        seen.add(new)
-        names.append(new)
-    return table.rename_columns(names) if len(taken) < len(names) else table
 
 
 def _warn_of_renamed(table: pa.Table, warnings: list[str]) -> None:
@@ -165,7 +184,8 @@ def _warn_of_renamed(table: pa.Table, warnings: list[str]) -> None:
             warnings.append(f"a second column named {first!r} is called {name!r}")
 
 
-def _result(session: Session) -> LoadResult:
+def load_result(session: Session) -> LoadResult:
+    """What is answered of a session that was made."""
     return LoadResult(
         session.id,
         session.path,

@@ -16,6 +16,9 @@ from ...protocol.errors import SidecarError
 from ...protocol.methods import Context
 from ...wire.payload import Payload
 
+INLINE = "<inline>"
+"""What stands for the path of bytes."""
+
 READ_BYTES = 8 * 1024 * 1024
 """A file is read in steps of this size, each with a look at cancellation."""
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from ...protocol.methods import Work
 from ..cache import Cache
+from ..sessions import Sessions
 from ..table import Table
 from .ordering import row_order
 from .view import View
@@ -22,8 +23,10 @@ WAIT_S = 0.05
 class RowOrders:
     """Row orders by table and view. Those who need the same one at the same time share one computation."""
 
-    def __init__(self, max_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, max_bytes: int = CACHE_BYTES, sessions: Sessions | None = None) -> None:
+        """`sessions` account for the memory that the work takes."""
         self.cache = Cache(max_bytes)
+        self._sessions = sessions or Sessions()
         self._lock = Lock()
         self._under_way: dict[tuple[int, bytes], Event] = {}
 
@@ -35,10 +38,10 @@ class RowOrders:
         """As `row_order`."""
         key = table.owner.number, view.key()
         while True:
-            order = self.cache.get(table.owner, key[1])
-            if order is not None:
-                return order
             with self._lock:
+                order = self.cache.get(table.owner, key[1])  # kept before it is no longer under way
+                if order is not None:
+                    return order
                 event = self._under_way.get(key)
                 if event is None:
                     event = self._under_way[key] = Event()
@@ -46,14 +49,11 @@ class RowOrders:
             while not event.wait(WAIT_S):  # if the other call fails or is cancelled, this one computes it
                 work.check()
         try:
-            order = row_order(table, view, work)
+            with self._sessions.claim("the order of the rows") as claim:
+                order = row_order(table, view, work, claim)
             self.cache.keep(table.owner, key[1], order, order.nbytes)
             return order
         finally:
             with self._lock:
                 del self._under_way[key]
             event.set()
-
-    def forget(self, table: Table) -> None:
-        """Drop what is kept for `table`."""
-        self.cache.forget(table.owner.number)

@@ -31,6 +31,10 @@ class Plan:
         self._made.setdefault(name, (index, made))
         return pl.col(name)
 
+    def test(self, index: int, made: Made) -> pl.Expr:
+        """A test of the column at `index`, which `made` makes booleans of."""
+        return self.use(index, f"test_{len(self._made)}", made)
+
     def value(self, index: int) -> pl.Expr:
         """The column as its values compare. Raises `unsupported_type` if it has no order."""
         from ..polars import comparable

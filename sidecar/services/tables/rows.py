@@ -16,7 +16,7 @@ from .ordering import Sort
 from .orders import RowOrders
 from .pages import ENCODERS, PageFormat
 from .plan import position
-from .search import Search
+from .search import Search, searched
 from .view import View
 
 CHEAP_CELLS = 16 * 1024
@@ -62,8 +62,8 @@ class Tables:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._orders = RowOrders()
-        sessions.on_drop = self._orders.forget
+        self.orders = RowOrders(sessions=sessions)
+        sessions.register(self.orders.cache)
 
     def rows(self, params: RowsParams, context: Context) -> RowsResult:
         """`tables/rows`. Raises `unknown_session`, `invalid_range`, `unknown_column`, `unsortable_column`,
@@ -71,14 +71,16 @@ class Tables:
         table = self._sessions.get(params.session).table
         columns = chosen(params.columns, table)
         view = View(params.filter, params.search, params.sort)
-        if table.is_lazy or not (view.is_whole or self._orders.has(table, view)):
+        if params.search is not None:
+            searched(params.search, table.schema)  # an empty text, too, names columns that there are
+        if table.is_lazy or not (view.is_whole or self.orders.has(table, view)):
             context.leave_lane()  # it may take long
         if not view.is_whole:
-            order = self._orders.get(table, view, context)
+            order = self.orders.get(table, view, context)
             context.check()
             matched = len(order)
             start, stop = _range(params, matched)
-            page = table.gather(order.slice(start, stop - start), columns)
+            page = table.ordered(order, start, stop, columns)
         else:
             matched = table.rows
             start, stop = _range(params, matched)
@@ -110,7 +112,7 @@ class Tables:
             rows * len(columns) <= CHEAP_CELLS
             and rows * table.bytes <= CHEAP_BYTES * table.rows
             and table.is_ready(columns, gather=is_ordered)
-            and (not is_ordered or self._orders.has(table, view))
+            and (not is_ordered or self.orders.has(table, view))
         )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from msgspec import Struct
 
-from ..plain import decoded, is_text, storage
+from ...protocol.errors import SidecarError
+from .conditions import regex_reason, text_test
+from .leaves import Needle
 from .plan import Plan, position
+from .value_tests import by_value
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,30 +20,41 @@ if TYPE_CHECKING:
 
 class Search(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Rows with `text` in one of the `columns`, or in any where none are given. The text is taken literally; an empty
-    one is found everywhere."""
+    one is found everywhere.
+
+    A value is searched as the text that a page has in JSON, a nested one in each of its values. Nulls have no text.
+    """
 
     text: str
     columns: list[str] | None = None
     ignore_case: bool = False
 
 
+def searched(search: Search, schema: pa.Schema) -> Sequence[int]:
+    """The positions of the columns that are looked at. Raises `unknown_column`."""
+    if search.columns is None:
+        return range(len(schema))
+    return [position(schema, name) for name in dict.fromkeys(search.columns)]
+
+
 def matches(search: Search, plan: Plan) -> pl.Expr:
-    """The rows in which the text is found. Raises `unknown_column`."""
+    """The rows in which the text is found. Raises `unknown_column`, and `invalid_params` for a text that is too long to
+    ignore its case."""
     from ..polars import pl
 
-    names = plan.schema.names if search.columns is None else search.columns
-    found = [_found(search, plan, position(plan.schema, name)) for name in names]
+    needle = _needle(search)
+    columns = [index for index in searched(search, plan.schema) if needle.can_be_in(plan.schema.field(index).type)]
+    found = [plan.test(index, by_value(needle.found, of_null=False)) for index in columns]
     return pl.any_horizontal(*found) if found else pl.lit(False)
 
 
-def _found(search: Search, plan: Plan, index: int) -> pl.Expr:
-    text = plan.use(index, "text", as_text)
-    if search.ignore_case:
-        return text.str.contains("(?i)" + re.escape(search.text)).fill_null(False)
-    return text.str.contains(search.text, literal=True).fill_null(False)
+def _needle(search: Search) -> Needle:
+    from ..polars import pl
 
-
-def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Each value as the text that it has in a page in JSON."""
-    column = decoded(storage(column))
-    return column if is_text(column.type) else column.cast(pa.string())
+    test = text_test("contains", search.text, search.ignore_case)
+    try:
+        pl.select(test(pl.lit(pl.Series([], dtype=pl.String))))
+    except pl.exceptions.ComputeError as fault:
+        message = f"search.text has {len(search.text)} characters, too many to ignore their case: {regex_reason(fault)}"
+        raise SidecarError("invalid_params", message) from None
+    return Needle(search.text, search.ignore_case, test)

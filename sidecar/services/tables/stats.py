@@ -2,160 +2,160 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import Any
+from collections.abc import Iterator
+from typing import Literal
 
 import pyarrow as pa
 from msgspec import Struct
 
-from ...protocol.errors import SidecarError
-from ...protocol.methods import Context
-from ..json_rows import json_values
-from ..plain import decoded, has_order, value_type
-from ..sessions import Sessions
+from ...protocol.methods import Context, Work
+from ...wire.payload import Payload
+from ..cache import Cache
+from ..producers import Producer
+from ..sessions import Claim, Sessions
 from ..table import Table
+from .bins import Bins
+from .column_stats import ColumnStats, bins_of, column_stats, summary
+from .cost import by_cost
+from .filters import Filter
+from .orders import RowOrders
+from .passes import sort_bytes
 from .rows import chosen
+from .search import Search
+from .selection import Selection
+from .stats_arrow import SCHEMA, batch_of, payload_of
+from .view import View
 
-QUARTERS = (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))
-INT128_END = 2**127
+BINS_CACHE_BYTES = 4 * 1024 * 1024
+"""Bins that are kept over all sessions, so that a filtered view need not sort the whole column again for them."""
+LAZY_BYTES = 1024**3
+"""What a column of a lazy table may take while it is sorted, where no memory limit says less."""
+
+MIN_BYTES = 256 * 1024
+"""With less there would be more passes than anyone waits for."""
+
+StatsFormat = Literal["json", "arrow"]
 
 
 class StatsParams(Struct, forbid_unknown_fields=True):
-    """The columns of a session to sum up; all where none are given."""
+    """The columns of a session to sum up, all where none are given, over the rows that every condition of `filter` and
+    the `search` let through. A stream is in Arrow whatever `format` is."""
 
     session: str
     columns: list[str] | None = None
-
-
-class ColumnStats(Struct):
-    """One column. A figure that the type does not have is null.
-
-    `null_count`, `nan_count` and `empty_count` (strings and binary of length 0) count rows; `distinct_count` counts
-    different values, null not among them. `min` and `max` are values of the column in the form that `tables/rows` has
-    in JSON. `mean`, `std` (of the sample, n - 1), `median`, `q25` and `q75` (linear interpolation) are of numbers and
-    booleans alone. NaN takes part in none but the counts.
-    """
-
-    column: str
-    dtype: str
-    null_count: int
-    nan_count: int | None = None
-    empty_count: int | None = None
-    distinct_count: int | None = None
-    min: Any = None
-    max: Any = None
-    mean: float | None = None
-    std: float | None = None
-    median: float | None = None
-    q25: float | None = None
-    q75: float | None = None
+    filter: list[Filter] = []
+    search: Search | None = None
+    format: StatsFormat = "json"
 
 
 class StatsResult(Struct):
-    """`columns` in the order in which they were asked for; `total` is the rows of the table."""
+    """`total` is the rows of the table, `matched` those that are summed up. With `json` there are `columns`, in the
+    order in which they were asked for, with `arrow` there is the payload `stats` with a row for each of them; the other
+    is null."""
 
     session: str
     total: int
-    columns: list[ColumnStats]
+    matched: int
+    columns: list[ColumnStats] | None = None
+    stats: Payload | None = None
+
+
+class StatsHeader(Struct):
+    """What a stream says first: `columns` are the names in the order in which they come."""
+
+    session: str
+    total: int
+    matched: int
+    columns: list[str]
 
 
 class Stats:
-    """The method `tables/stats`."""
+    """The method `tables/stats`, as a request and as a stream."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, orders: RowOrders) -> None:
         self._sessions = sessions
+        self._orders = orders
+        self._bins = Cache(BINS_CACHE_BYTES)
+        sessions.register(self._bins)
 
     def stats(self, params: StatsParams, context: Context) -> StatsResult:
-        """One column after another, with a look at cancellation between. Raises `unknown_column`."""
+        """One column after another, with a look at cancellation between. Raises `unknown_column`, `invalid_filter`,
+        `memory_limit`."""
         table = self._sessions.get(params.session).table
         indices = chosen(params.columns, table)
+        context.leave_lane()
+        rows = self._selection(table, params, context)
         columns = []
         for done, index in enumerate(indices):
             context.progress(done, len(indices), "columns")
-            columns.append(column_stats(table, index))
-        return StatsResult(params.session, table.rows, columns)
+            columns.append(self._column(table, rows, index, context))
+        result = StatsResult(params.session, table.rows, rows.rows)
+        if params.format == "arrow":
+            result.stats = payload_of(columns)
+        else:
+            result.columns = columns
+        return result
+
+    def stream(self, params: StatsParams, context: Context) -> Producer:
+        """The same as a stream, cheap columns first. Raises as `stats`."""
+        table = self._sessions.get(params.session).table
+        indices = by_cost(chosen(params.columns, table), table.schema)
+        context.leave_lane()
+        rows = self._selection(table, params, context)
+
+        def batches(work: Work) -> Iterator[pa.RecordBatch]:
+            for done, index in enumerate(indices):
+                work.progress(done, len(indices), "columns")
+                yield batch_of([self._column(table, rows, index, work)])
+
+        names = [table.schema.field(index).name for index in indices]
+        return Producer(StatsHeader(params.session, table.rows, rows.rows, names), SCHEMA, batches)
+
+    def _selection(self, table: Table, params: StatsParams, work: Work) -> Selection:
+        view = View(params.filter, params.search)
+        return Selection(table, None if view.is_whole else self._orders.get(table, view, work))
+
+    def _column(self, table: Table, rows: Selection, index: int, work: Work) -> ColumnStats:
+        name = table.schema.field(index).name
+        with self._sessions.claim(f"statistics of column {name!r}") as claim:
+            bins = self._bins.get(table.owner, index)
+            if bins is None and rows.rows < table.rows:
+                bins = self._bins_of(table, index, claim, work)
+            budget = self._budget(table, index, claim)
+            found = summary(rows, index, budget, work)
+            if bins is None and found is not None:
+                bins = bins_of(found)
+                self._keep(table, index, bins)
+            return column_stats(rows, index, found, bins, work)
+
+    def _bins_of(self, table: Table, index: int, claim: Claim, work: Work) -> Bins | None:
+        found = summary(Selection(table), index, self._budget(table, index, claim), work)
+        bins = None if found is None else bins_of(found)
+        if bins is not None:
+            self._keep(table, index, bins)
+        return bins
+
+    def _keep(self, table: Table, index: int, bins: Bins) -> None:
+        self._bins.keep(table.owner, index, bins, 256 + sum(map(_bytes, [*bins.edges, *bins.values, *bins.said])))
+
+    def _budget(self, table: Table, index: int, claim: Claim) -> int | None:
+        """The memory that sorting a column may take, which is held. None is any. Raises `memory_limit`."""
+        claim.hold(0)
+        free = self._sessions.free_bytes
+        needed = LAZY_BYTES if table.is_lazy else _needed(table, index)
+        budget = needed if free is None else max(MIN_BYTES, min(needed, free // 2))
+        claim.hold(budget)
+        return None if free is None and not table.is_lazy else budget
 
 
-def column_stats(table: Table, index: int) -> ColumnStats:
-    """The figures of one column. Those of a dictionary are of the values that its rows have."""
-    field = table.schema.field(index)
-    data = table.select([index])
-    column = decoded(data.column(0))
-    stats = ColumnStats(field.name, str(field.type), column.null_count)
-    if not has_order(field.type):
-        return stats
-    from ..polars import comparable, pl, series
-
-    values = series(comparable(column)).drop_nulls()
-    stats.distinct_count = values.n_unique()
-    if values.dtype.is_float():
-        is_nan = values.is_nan()
-        stats.nan_count = int(is_nan.sum())
-        values = values.filter(~is_nan)
-    if values.dtype == pl.String:
-        stats.empty_count = int((values.str.len_bytes() == 0).sum())
-    if values.dtype == pl.Binary:
-        stats.empty_count = int((values.bin.size() == 0).sum())
-    if not pa.types.is_temporal(value_type(field.type)) and not values.is_empty():
-        _moments(pl, stats, values)
-    stats.min, stats.max = _extremes(pl, field, values)
-    return stats
+def _needed(table: Table, index: int) -> int:
+    """What a sort of a column in memory takes. A dictionary is spelled out for it."""
+    column = table.select([index]).column(0)
+    size = column.nbytes
+    if pa.types.is_dictionary(column.type):
+        size += sum(chunk.dictionary.nbytes * len(chunk) // max(1, len(chunk.dictionary)) for chunk in column.chunks)
+    return sort_bytes(table.rows, size)
 
 
-def _moments(pl: Any, stats: ColumnStats, values: Any) -> None:
-    if values.dtype == pl.Boolean:
-        values = values.cast(pl.UInt8)
-    if values.dtype.is_float():
-        values = values.cast(pl.Float64)
-        stats.mean, stats.std = values.mean(), values.std()
-        quantiles = [values.quantile(share, interpolation="linear") for share in (0.25, 0.5, 0.75)]
-    elif values.dtype.is_numeric():
-        scale = Fraction(1, 10 ** (values.dtype.scale if values.dtype.is_decimal() else 0))
-        numbers = values.to_physical().cast(pl.Int128)
-        mean = Fraction(_total(numbers), len(numbers))
-        stats.mean, stats.std = float(mean * scale), _deviation(pl, numbers, mean, scale)
-        ordered = numbers.sort()
-        quantiles = [float(_quantile(ordered, share) * scale) for share in QUARTERS]
-    else:
-        return
-    stats.q25, stats.median, stats.q75 = quantiles
-
-
-def _total(numbers: Any) -> int:
-    """The sum of 128-bit integers, exactly."""
-    largest = max(abs(numbers.min()), abs(numbers.max()))
-    return int(numbers.sum() if largest * len(numbers) < INT128_END else sum(numbers.to_list()))
-
-
-def _deviation(pl: Any, numbers: Any, mean: Fraction, scale: Fraction) -> float | None:
-    """In doubles, but of the distances to the mean: large integers that are close together would be one double."""
-    centre = round(mean)
-    if max(numbers.max() - centre, centre - numbers.min()) < INT128_END:
-        numbers = numbers - pl.Series([centre], dtype=pl.Int128)
-    deviation = numbers.cast(pl.Float64).std()
-    return None if deviation is None else deviation * float(scale)
-
-
-def _quantile(ordered: Any, share: Fraction) -> Fraction:
-    """Linear interpolation between the two values next to the place."""
-    place = share * (len(ordered) - 1)
-    low = int(place)
-    high = min(low + 1, len(ordered) - 1)
-    below, above = Fraction(ordered[low]), Fraction(ordered[high])
-    return below + (place - low) * (above - below)
-
-
-def _extremes(pl: Any, field: pa.Field, values: Any) -> tuple[Any, Any]:
-    """The least and the greatest value, exactly: by way of the column's own Arrow type."""
-    if values.is_empty():
-        return None, None
-    order = values.sort(descending=False) if values.dtype == pl.Binary else None
-    least, greatest = (order[0], order[-1]) if order is not None else (values.min(), values.max())
-    ends = pl.Series([least, greatest], dtype=values.dtype).to_arrow()
-    if pa.types.is_temporal(value_type(field.type)):
-        ends = ends.cast(value_type(field.type))
-    try:
-        low, high = json_values(field.name, pa.chunked_array([ends]))
-    except SidecarError:
-        return None, None  # no form to say them in: a time zone that nobody knows
-    return low, high
+def _bytes(value: object) -> int:
+    return 64 + (len(value) if isinstance(value, str | bytes) else 0)

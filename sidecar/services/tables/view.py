@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from ...protocol.errors import SidecarError
-from .filters import Filter
+from .filters import Filter, check_filters
 from .ordering import Sort
 from .search import Search
 
@@ -27,6 +27,7 @@ class View(NamedTuple):
 
     def key(self) -> bytes:
         """The same for equal views. Raises `invalid_filter`."""
+        check_filters(self.filter)
         try:
             return msgspec.json.encode((self.filter, self.search, self.sort))
         except TypeError:

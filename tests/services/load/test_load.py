@@ -78,7 +78,7 @@ def test_none_and_several_sources() -> None:
     caller = Caller()
     error = caller.load_error(session="s")
     assert error.kind == "source_missing"
-    assert error.data["sources"] == ["path", "arrow_ipc", "parquet", "arrow_ipc_b64", "parquet_b64"]
+    assert error.data["sources"] == ["path", "arrow_ipc", "parquet", "arrow_ipc_b64", "parquet_b64", "stream"]
     error = caller.load_error(path="x", parquet_b64="", parquet=parquet_payload(PARQUET))
     assert (error.kind, error.data["sources"]) == ("source_conflict", ["path", "parquet", "parquet_b64"])
     assert caller.sessions() == {}
@@ -153,7 +153,8 @@ FAILING: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_failing_load_leaves_the_old_session_and_makes_none(params: dict[str, Any], kind: str) -> None:
     caller = Caller(memory_limit_bytes=200_000)
     caller.load_table(TABLE, "s", label="old")
-    before, order = caller.sessions(), caller.rows(sort=[{"column": "a"}]).to_pydict()
+    order = caller.rows(sort=[{"column": "a"}]).to_pydict()
+    before = caller.sessions()
     context = RecordingContext()
     assert caller.error("load", {**params, "session": "s"}, context).kind == kind
     assert caller.error("load", {**params, "session": "new"}).kind == kind

@@ -206,9 +206,9 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """The keys of every order that is computed, as it happens."""
     calls: list[tuple[str, ...]] = []
 
-    def counting(table: Any, view: View, work: Any) -> pa.Array:
+    def counting(table: Any, view: View, work: Any, claim: Any) -> pa.Array:
         calls.append(tuple(key.column for key in view.sort))
-        return row_order(table, view, work)
+        return row_order(table, view, work, claim)
 
     monkeypatch.setattr(orders_module, "row_order", counting)
     return calls
@@ -277,7 +277,7 @@ def test_forgetting_gives_the_budget_back(computed: list[Any]) -> None:
     orders, first, second = RowOrders(max_bytes=2 * 4 * 100), table_of(100), table_of(100)
     orders.get(first, by("a"), RecordingContext())
     orders.get(first, by("b"), RecordingContext())
-    orders.forget(first)
+    orders.cache.forget(first.owner.number)
     for _ in range(2):
         orders.get(second, by("a"), RecordingContext())
         orders.get(second, by("b"), RecordingContext())
