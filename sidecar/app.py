@@ -84,7 +84,11 @@ def methods(
     from .services.load import incoming, load
     from .services.paths import PathPolicy
     from .services.producers import StreamMethod
-    from .services.tables import compare, export, rows, sql, stats
+    from .services.tables import rows
+    from .services.tables.compare import compare
+    from .services.tables.export import export
+    from .services.tables.sql import sql
+    from .services.tables.stats import stats
     from .streams import describe, handlers
     from .streams.tokens import TokenKeys, TokenSeal
 

@@ -7,9 +7,9 @@ with Host.spawn() as host:
 """
 
 from ..protocol.errors import SidecarError
-from ..services.tables.filters import Filter
-from ..services.tables.ordering import Sort
-from ..services.tables.search import Search
+from ..services.tables.filters.filters import Filter
+from ..services.tables.filters.search import Search
+from ..services.tables.order.ordering import Sort
 from ..streams.stream import Checkpoint
 from .calls import Call, CallTimeout, Progress, ServiceLog
 from .faults import HandshakeFailed, HostFault, ProtocolViolation, SidecarGone, SpawnFailed

@@ -10,10 +10,10 @@ import msgspec
 
 from ..protocol.errors import SidecarError
 from ..services.load.formats import Format
-from ..services.tables.export import ExportResult
-from ..services.tables.filters import Filter
-from ..services.tables.ordering import Sort
-from ..services.tables.search import Search
+from ..services.tables.export.export import ExportResult
+from ..services.tables.filters.filters import Filter
+from ..services.tables.filters.search import Search
+from ..services.tables.order.ordering import Sort
 from .calls import OnProgress
 from .line import Line
 from .proxy import Caller

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from ..services.load.load import LoadResult
-from ..services.tables.compare import CompareResult
+from ..services.tables.compare.compare import CompareResult
 from .calls import OnProgress
 from .line import Line
 

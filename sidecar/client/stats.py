@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from ..services.tables.column_stats import ColumnStats
-from ..services.tables.filters import Filter
-from ..services.tables.search import Search
-from ..services.tables.stats import StatsHeader, StatsResult
-from ..services.tables.stats_arrow import columns_of
+from ..services.tables.filters.filters import Filter
+from ..services.tables.filters.search import Search
+from ..services.tables.stats.arrow import columns_of
+from ..services.tables.stats.column_stats import ColumnStats
+from ..services.tables.stats.stats import StatsHeader, StatsResult
 from .calls import OnProgress
 from .line import Line
 from .proxy import Caller

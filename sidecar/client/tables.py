@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from ..services.tables.filters import Filter
-from ..services.tables.ordering import Sort
+from ..services.tables.filters.filters import Filter
+from ..services.tables.filters.search import Search
+from ..services.tables.order.ordering import Sort
 from ..services.tables.pages import PageFormat
-from ..services.tables.search import Search
 from ..wire.payload import Payload
 from .exporting import Exporting
 from .line import Line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..services.tables.column_stats import ColumnStats
+from ..services.tables.stats.column_stats import ColumnStats
 from .cells import clip, pad, width
 from .distributions import Bar, bars, share
 from .grid import GAP

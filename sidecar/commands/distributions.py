@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..services.tables.column_stats import ColumnStats
-from ..services.tables.histogram import Bin, Histogram, Tail
+from ..services.tables.stats.column_stats import ColumnStats
+from ..services.tables.stats.histogram import Bin, Histogram, Tail
 from .cells import clip, width
 from .sparklines import sparkline
 from .terminal import Screen

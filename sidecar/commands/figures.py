@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..services.tables.column_stats import ColumnStats
+from ..services.tables.stats.column_stats import ColumnStats
 from .cells import clip
 from .distributions import distribution, share
 from .grid import GAP, Grid, GridColumn

@@ -10,8 +10,8 @@ import msgspec
 
 from ..client import Host, Page, Sort
 from ..services.load.load import LoadResult
-from ..services.tables.column_stats import ColumnStats
-from ..services.tables.stats import StatsResult
+from ..services.tables.stats.column_stats import ColumnStats
+from ..services.tables.stats.stats import StatsResult
 from .asking import ask, load
 from .column import column_lines
 from .figures import show_figures

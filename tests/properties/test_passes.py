@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sidecar.services.cache import Cache
 from sidecar.services.lazy import LazyTable
 from sidecar.services.table import EagerTable, Table
-from sidecar.services.tables import passes
-from sidecar.services.tables.passes import Key, Range, in_passes
+from sidecar.services.tables.order import passes
+from sidecar.services.tables.order.passes import Key, Range, in_passes
 from sidecar.services.tables.plan import Plan
 from tests.services.caller import RecordingContext
 

@@ -31,7 +31,10 @@ from sidecar.runtime.context import CallRuntime, RequestContext
 from sidecar.services import lazy, sessions
 from sidecar.services.load import formats, load
 from sidecar.services.load.lazy_files import OPENERS
-from sidecar.services.tables import differences, filters, histogram, ordering, search, stats
+from sidecar.services.tables.compare import differences
+from sidecar.services.tables.filters import filters, search
+from sidecar.services.tables.order import ordering
+from sidecar.services.tables.stats import histogram, stats
 from sidecar.streams import describe, handlers, tokens
 from sidecar.version import PROTOCOL_VERSION
 from sidecar.wire import framing, limits

@@ -11,12 +11,12 @@ from ...protocol.methods import Context
 from ...wire.payload import Payload
 from ..sessions import Sessions
 from ..table import Table
-from .filters import Filter
-from .ordering import Sort
-from .orders import RowOrders
+from .filters.filters import Filter
+from .filters.search import Search, searched
+from .order.ordering import Sort
+from .order.orders import RowOrders
 from .pages import ENCODERS, PageFormat
 from .plan import position
-from .search import Search, searched
 from .view import View
 
 CHEAP_CELLS = 16 * 1024

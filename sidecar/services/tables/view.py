@@ -8,9 +8,9 @@ from typing import NamedTuple
 import msgspec
 
 from ...protocol.errors import SidecarError
-from .filters import Filter, check_filters
-from .ordering import Sort
-from .search import Search
+from .filters.filters import Filter, check_filters
+from .filters.search import Search
+from .order.ordering import Sort
 
 
 class View(NamedTuple):

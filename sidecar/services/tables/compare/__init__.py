@@ -1,0 +1,1 @@
+"""tables/compare: which rows and cells of two tables differ."""

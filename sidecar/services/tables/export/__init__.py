@@ -1,0 +1,1 @@
+"""tables/export: a table or a view as the bytes of a file."""

@@ -1,0 +1,1 @@
+"""tables/stats: exact figures and a histogram of each column."""
