@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from .protocol.methods import Method
 
 
+GIVE_BACK_S = 0.5
+"""How long free memory is kept for the next request before it goes back to the system. At once would make loads that
+follow each other wait for it: 25 ms for a trim and for fresh pages, of 100 MB (measured)."""
+
+
 class Options(NamedTuple):
     """What `arrow-sidecar serve` can be told. Sizes are in bytes; None is no limit, no restriction, no watching."""
 
@@ -37,23 +42,25 @@ class Options(NamedTuple):
 def serve(options: Options, mounted: Sidecar | None = None) -> None:
     """Serve the host at the other end of standard input and output. Ends the process; raises `NoWire` before it
     has begun."""
-    from .runtime import platform, stdio
+    from .runtime import allocators, platform, stdio
 
     wire = stdio.claim()
     platform.settle_signals()
-    platform.settle_allocator()
     sidecar = mounted or Sidecar()
     _greet(wire, options, None if options.services else sidecar)
+    allocators.settle(options.memory_limit_bytes is not None)
 
     from .runtime.server import Server
     from .runtime.wire_log import WireLog
+    from .services.allocations import give_back
 
     line = "%(levelname)s %(name)s: %(message)s"
     logging.basicConfig(stream=sys.stderr, level=options.log_level.upper(), format=line)
     sidecar = sidecar.including(options.services)
     limits = options.limits, options.max_pending_bytes, options.max_streams, options.stream_idle_s
-    made = methods(options, sidecar, lambda method, params: server.notify(method, params))
+    made = methods(options, sidecar, lambda *notice: server.notify(*notice), lambda: freed())
     server = Server(wire, made, *limits)
+    freed = server.coalesced(GIVE_BACK_S, give_back)
     logging.getLogger("sidecar").addHandler(WireLog(server))
     server.run(options.host_pid)
 
@@ -77,8 +84,10 @@ def methods(
     options: Options,
     sidecar: Sidecar | None = None,
     notify: Callable[[str, dict[str, Any]], None] = lambda _method, _params: None,
+    on_freed: Callable[[], None] = lambda: None,
 ) -> dict[str, Method]:
-    """Every method by name, its services made. `notify` sends what they say without being asked."""
+    """Every method by name, its services made. `notify` sends what they say without being asked; `on_freed` is called
+    where memory became free."""
     from .protocol.methods import InitializeParams, Method
     from .services import process, sessions
     from .services.load import incoming, load
@@ -96,7 +105,7 @@ def methods(
     token_keys = TokenKeys.minted()
     described = describe.Description(sidecar.services)
     paths = PathPolicy(options.allow_paths)
-    registry = sessions.Sessions(options.memory_limit_bytes, options.evict, notify)
+    registry = sessions.Sessions(options.memory_limit_bytes, options.evict, notify, on_freed)
     noun_load = load.Load(registry, paths)
     noun_process = process.Process(registry, paths, token_keys, sidecar.methods_digest())
     noun_tables = rows.Tables(registry)

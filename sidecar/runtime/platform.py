@@ -88,24 +88,6 @@ def map_memory(size: int) -> mmap.mmap:
     return memory
 
 
-def settle_allocator() -> None:
-    """Have Arrow allocate from the C library where that is glibc. Called before pyarrow is imported.
-
-    Arrow's own choice, mimalloc 3, keeps the holes that decoding leaves and what other threads freed. Measured with a
-    Parquet file of 246 MB, decoded: 397 MB resident, 388 MB after `mi_collect`; from glibc 319 MB, and 263 MB after
-    `malloc_trim`, which takes 10 ms. After the close 79 MB stay with mimalloc and 15 MB with glibc. Decoding is as fast
-    (67 ms against 63 ms); `MIMALLOC_PURGE_DELAY=0` instead makes it take twice as long. Polars has its own allocator,
-    jemalloc, which is left as it is: it gives back within about two seconds, and at once (`dirty_decay_ms:0`) only at
-    the price of sorts that take twice as long.
-    """
-    try:
-        is_glibc = bool(os.confstr("CS_GNU_LIBC_VERSION"))  # type: ignore[attr-defined,unused-ignore]
-    except (AttributeError, ValueError):  # Windows has no such call, other C libraries no such name
-        return
-    if is_glibc:
-        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-
-
 def read_into(fd: int, buffer: memoryview) -> int:
     """Read some bytes into `buffer`; 0 at the end of the input."""
     if not WINDOWS:

@@ -23,7 +23,7 @@ from .stdio import Wire
 from .stopping import EXIT_INTERNAL, EXIT_OK, EXIT_OUTPUT_BROKEN, EXIT_PROTOCOL, FLUSH_S, Stop, Stopper
 from .streams import CLOSE_S, IDLE_S, MAX_STREAMS, Streams
 from .terms import Terms
-from .timers import Timers
+from .timers import Coalesced, Timers
 from .writer import Writer
 
 MAX_QUEUED_BYTES = 64 * MIB
@@ -139,6 +139,10 @@ class Server:
         """Send a `log` notification; silently not, where the host does not read: standard error has it too."""
         if self._writer.has_room():
             self._writer.put(encode_log(level, message, self._terms.limits), RESERVE_BYTES)
+
+    def coalesced(self, delay_s: float, action: Callable[[], None]) -> Callable[[], None]:
+        """`action`, to be asked for often and done once a while. It holds up timers, and nothing else."""
+        return Coalesced(self._timers, delay_s, action)
 
     def notify(self, method: str, params: dict[str, Any]) -> None:
         """Send a notification; waits for a host that does not read."""

@@ -6,7 +6,7 @@ import heapq
 import logging
 from collections.abc import Callable
 from itertools import count
-from threading import TIMEOUT_MAX, Condition, Thread
+from threading import TIMEOUT_MAX, Condition, Lock, Thread
 
 MIN_SWEEP = 64
 
@@ -24,6 +24,29 @@ class Timer:
     def cancel(self) -> None:
         """Forget it, and what it holds on to."""
         self.action = None
+
+
+class Coalesced:
+    """An action that many may ask for, and that happens once, `delay_s` after the first of them has."""
+
+    def __init__(self, timers: Timers, delay_s: float, action: Callable[[], None]) -> None:
+        self._timers = timers
+        self._delay_s = delay_s
+        self._action = action
+        self._lock = Lock()
+        self._is_due = False
+
+    def __call__(self) -> None:
+        with self._lock:
+            if self._is_due:
+                return
+            self._is_due = True
+        self._timers.after(self._delay_s, self._run)
+
+    def _run(self) -> None:
+        with self._lock:
+            self._is_due = False
+        self._action()
 
 
 class Timers:
@@ -49,6 +72,10 @@ class Timers:
                 self._thread.start()
             self._changed.notify()
         return timer
+
+    def after(self, delay_s: float, action: Callable[[], None]) -> Timer:
+        """Run `action` so many seconds from now."""
+        return self.at(self._clock() + delay_s, action)
 
     def _sweep(self) -> None:
         """Forget the cancelled now and then: their times may be far off."""

@@ -99,11 +99,17 @@ class Sessions:
     """
 
     def __init__(
-        self, memory_limit_bytes: int | None = None, evicts: bool = False, notify: Notify = lambda *_: None
+        self,
+        memory_limit_bytes: int | None = None,
+        evicts: bool = False,
+        notify: Notify = lambda *_: None,
+        on_freed: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_freed` is called where memory became free that the allocators may keep."""
         self.memory_limit_bytes = memory_limit_bytes
         self._evicts = evicts
         self._notify = notify
+        self.on_freed = on_freed
         self._lock = Lock()  # taken before that of a cache, never after
         self._sessions: dict[str, Session] = {}
         self._uses: dict[str, None] = {}  # the same ids, the least recently named first
@@ -158,8 +164,6 @@ class Sessions:
                 self._leaving.append(weakref.ref(old.table))
         if old is not None:
             self._forget([old])
-            del old
-            give_back()
 
     @contextmanager
     def claim(self, label: str, session: str | None = None) -> Iterator[Claim]:
@@ -173,6 +177,7 @@ class Sessions:
         finally:
             with self._lock:
                 self._claims.remove(claim)
+            self.on_freed()
 
     def list_sessions(self, _params: ListParams, _context: Context) -> ListResult:
         """`sessions/list`."""
@@ -189,8 +194,7 @@ class Sessions:
             if self._sessions.get(session.id) is session:  # not evicted, nor replaced, meanwhile
                 self._drop(session)
         self._forget([session])
-        del session
-        give_back()
+        self.on_freed()
         return CloseResult(params.session, size)
 
     def _info(self, session: Session) -> SessionInfo:
@@ -239,7 +243,7 @@ class Sessions:
         values.clear()
         if evicted:
             evicted.clear()
-            give_back()
+            give_back()  # at once: the work that needs it goes on
         for params in told:
             self._notify("sessions/evicted", {**params, "reason": "memory_limit"})
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pyarrow as pa
 
+from sidecar.app import GIVE_BACK_S
 from sidecar.client import Host, Sort
 
 from .data import ipc_of_size, parquet_of_size, table
@@ -37,6 +40,7 @@ def _load_and_close(size: int | None, what: str, source: dict[str, pa.Buffer], *
             host.tables.rows(loaded.session, 0, 100, sort=sort)
         peak = memory_of(host.process.pid, "VmHWM")
         host.sessions.close(loaded.session)
+        time.sleep(2 * GIVE_BACK_S)
         after = memory_of(host.process.pid, "VmRSS")
     held = size or loaded.bytes
     return [_line(f"{what}, peak", held, peak - before), _line(f"{what}, kept after close", held, after - before)]

@@ -25,10 +25,6 @@ GROUP_ROWS = 300_000
 WIDE_COLUMNS = 11
 PAGE_ROWS = 256
 
-ALLOCATORS = {"MALLOC_MMAP_THRESHOLD_": "65536", "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0"}
-"""What is freed goes back to the system at once, so that the memory that is seen is the memory that is used: glibc and
-Polars' jemalloc keep two or three times as much of what work like this has freed."""
-
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="looks at the memory in /proc")
 
 
@@ -82,7 +78,7 @@ def watched(spawn_host: SpawnHost, large_parquet: Path, tmp_path: Path) -> Itera
     folder = tmp_path / "temporary"
     folder.mkdir()
     places = dict.fromkeys(("TMPDIR", "TMP", "TEMP", "HOME", "POLARS_TEMP_DIR", "POLARS_OOC_SPILL_DIR"), str(folder))
-    host = spawn_host("--memory-limit", str(LIMIT_BYTES), env={**os.environ, **ALLOCATORS, **places})
+    host = spawn_host("--memory-limit", str(LIMIT_BYTES), env={**os.environ, **places})
     watch = CreationWatch(folder)
     pq.write_table(pa.table({"a": [2, 1]}), tmp_path / "small.parquet")
     host.load(path=tmp_path / "small.parquet", mode="lazy", session="small")

@@ -12,7 +12,6 @@ from msgspec import Struct
 from ...protocol.errors import SidecarError
 from ...protocol.methods import Context, Work
 from ...wire.payload import Payload
-from ..allocations import give_back
 from ..plain import plain
 from ..sessions import Claim, Sessions
 from ..table import EagerTable
@@ -67,10 +66,9 @@ class Incoming:
             self._staging.clear()
 
     def close(self) -> None:
-        """Let go of what is staged, and have its memory go back to the system."""
+        """Let go of what is staged."""
         self._staging.clear()
         self._claimed.close()
-        give_back()
 
     def _table(self, stream: str, warnings: list[str]) -> EagerTable:
         if self._is_loaded:
