@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .mount import Sidecar
-from .wire.limits import GIB, Limits
+from .wire.limits import GIB, MIB, Limits
 
 if TYPE_CHECKING:
     from .protocol.methods import Method
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 GIVE_BACK_S = 0.5
 """How long free memory is kept for the next request before it goes back to the system. At once would make loads that
 follow each other wait for it: 25 ms for a trim and for fresh pages, of 100 MB (measured)."""
+
+
+STACK_BYTES = 8 * MIB
+"""Of every thread: Polars works on a nested query by recursion, and Windows and macOS give less by themselves."""
 
 
 class Options(NamedTuple):
@@ -49,6 +54,7 @@ def serve(options: Options, mounted: Sidecar | None = None) -> None:
     sidecar = mounted or Sidecar()
     _greet(wire, options, None if options.services else sidecar)
     allocators.settle(options.memory_limit_bytes is not None)
+    threading.stack_size(STACK_BYTES)
 
     from .runtime.server import Server
     from .runtime.wire_log import WireLog

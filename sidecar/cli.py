@@ -63,9 +63,9 @@ def _parser(mounted: Sidecar | None) -> argparse.ArgumentParser:
 def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     serve = commands.add_parser("serve", help="serve the host that started this process (what apps run)")
     serve.add_argument(
-        "--allow-path", type=directory, action="append", metavar="DIR", help="read only files below DIR; repeatable"
+        "--allow-path", type=directory, action="append", metavar="DIR", help="read and write only below DIR; repeatable"
     )
-    serve.add_argument("--memory-limit", type=size, metavar="SIZE", help="refuse loads beyond this, over all sessions")
+    serve.add_argument("--memory-limit", type=size, metavar="SIZE", help="refuse work beyond this, over all sessions")
     serve.add_argument("--evict", action="store_true", help="at the limit, close sessions that were not used for long")
     serve.add_argument("--max-header", type=size, default="16M", metavar="SIZE", help="largest header of a frame (16M)")
     serve.add_argument("--max-payload", type=size, default="2G", metavar="SIZE", help="largest payload of a frame (2G)")

@@ -31,6 +31,17 @@ def test_the_python_example_runs_as_it_stands() -> None:
     ]
 
 
+def test_the_tables_example_runs_as_it_stands(tmp_path: Path) -> None:
+    assert run(tmp_path, "-c", python_block("from pathlib import Path")) == [
+        "[{'id': 1, 'city': 'Oslo', 'degrees': 3.5}]",
+        "degrees 3.5 10.833333333333334 0 [(3.5, 3.5, 1), (8.0, 8.0, 1), (21.0, 21.0, 1)]",
+        "[{'city': 'Lima', 'warmer': 2.0}, {'city': 'Oslo', 'warmer': 0.0}]",
+        "Counts(left_only=1, right_only=1, changed=1, equal=1) ['degrees']",
+        "1 ['city,warmer', '\"Lima\",2.0']",
+        "3",
+    ]
+
+
 def python_block(beginning: str) -> str:
     (block,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if code.startswith(beginning)]
     return str(block)

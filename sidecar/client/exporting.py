@@ -17,6 +17,8 @@ from ..services.tables.order.ordering import Sort
 from .calls import OnProgress
 from .line import Line
 from .proxy import Caller
+from .session import StreamSession
+from .views import view
 
 
 class Exporting:
@@ -34,13 +36,14 @@ class Exporting:
         columns: Sequence[str] | None = None,
         sort: Sequence[Sort] = (),
         filter: Sequence[Filter] = (),
-        search: Search | None = None,
+        search: Search | str | None = None,
         on_progress: OnProgress | None = None,
         timeout_s: float | None = None,
     ) -> ExportResult:
         """`tables/export` to a path, which the sidecar writes: the file is there whole, or not at all."""
         target = os.path.abspath(os.fsdecode(path)) if path else ""
-        params = {**_view(session, format, columns, sort, filter, search), "path": target, "overwrite": overwrite}
+        params = {"session": session, "format": format, "path": target, "overwrite": overwrite}
+        params |= view(columns, sort, filter, search)
         result = self._line.request("tables/export", params, on_progress).result(timeout_s)
         return msgspec.convert(result, ExportResult)
 
@@ -52,12 +55,12 @@ class Exporting:
         columns: Sequence[str] | None = None,
         sort: Sequence[Sort] = (),
         filter: Sequence[Filter] = (),
-        search: Search | None = None,
+        search: Search | str | None = None,
         on_progress: OnProgress | None = None,
         timeout_s: float | None = None,
     ) -> memoryview:
         """The same file as bytes: in one answer, or where that would be too large for a frame, as a stream."""
-        params = _view(session, format, columns, sort, filter, search)
+        params = {"session": session, "format": format, **view(columns, sort, filter, search)}
         try:
             result = self._line.request("tables/export", params, on_progress).result(timeout_s)
         except SidecarError as fault:
@@ -74,32 +77,22 @@ class Exporting:
         columns: Sequence[str] | None = None,
         sort: Sequence[Sort] = (),
         filter: Sequence[Filter] = (),
-        search: Search | None = None,
+        search: Search | str | None = None,
         on_progress: OnProgress | None = None,
         timeout_s: float | None = None,
     ) -> Iterator[memoryview]:
         """The same file in pieces of about 1 MiB, each made as it is taken; leaving the loop early ends the export.
         `timeout_s` is for all of it."""
-        return self._pieces(_view(session, format, columns, sort, filter, search), on_progress, timeout_s)
+        params = {"session": session, "format": format, **view(columns, sort, filter, search)}
+        return self._pieces(params, on_progress, timeout_s)
 
     def _pieces(
         self, params: dict[str, Any], on_progress: OnProgress | None, timeout_s: float | None
     ) -> Iterator[memoryview]:
-        stream = Caller(self._line, timeout_s, None, on_progress).begin("tables/export", params)
-        for batch in stream:
-            for piece in batch.batch.column(0):
-                yield memoryview(piece.as_buffer())
+        return _values(Caller(self._line, timeout_s, None, on_progress).begin("tables/export", params))
 
 
-def _view(
-    session: str,
-    format: Format,
-    columns: Sequence[str] | None,
-    sort: Sequence[Sort],
-    filter: Sequence[Filter],
-    search: Search | None,
-) -> dict[str, Any]:
-    from .tables import listed
-
-    params = {"session": session, "format": format, "sort": listed("sort", sort), "filter": listed("filter", filter)}
-    return {**params, "columns": None if columns is None else listed("columns", columns), "search": search}
+def _values(stream: StreamSession) -> Iterator[memoryview]:
+    for batch in stream:
+        for piece in batch.batch.column(0):
+            yield memoryview(piece.as_buffer())

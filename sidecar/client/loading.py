@@ -97,7 +97,7 @@ def sources(path: Any, arrow: Any, parquet: Any) -> dict[str, Any]:
     if arrow is not None:
         params["arrow_ipc"] = Payload("arrow", ipc_bytes(arrow))
     if parquet is not None:
-        params["parquet"] = Payload("parquet", parquet)
+        params["parquet"] = Payload("parquet", _bytes("parquet", "Parquet bytes", parquet))
     return params
 
 
@@ -106,14 +106,19 @@ def ipc_bytes(arrow: Any) -> Any:
     if isinstance(arrow, pa.RecordBatch):
         arrow = pa.Table.from_batches([arrow])
     if not isinstance(arrow, pa.Table):
-        try:
-            return memoryview(arrow)
-        except TypeError:
-            raise TypeError(f"arrow= takes a pyarrow Table or RecordBatch, or IPC bytes, not {type(arrow)}") from None
+        return _bytes("arrow", "a pyarrow Table or RecordBatch, or IPC bytes", arrow)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, arrow.schema) as writer:
         writer.write_table(arrow)
     return sink.getvalue()
+
+
+def _bytes(name: str, taken: str, value: Any) -> memoryview:
+    try:
+        return memoryview(value)
+    except TypeError:
+        hint = "; a file is loaded with path=" if isinstance(value, str | os.PathLike) else ""
+        raise TypeError(f"{name}= takes {taken}, not a {type(value).__name__}{hint}") from None
 
 
 def _pieces(batches: Batches, max_bytes: int) -> Iterator[pa.RecordBatch]:

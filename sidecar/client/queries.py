@@ -10,6 +10,7 @@ from ..services.load.load import LoadResult
 from ..services.tables.compare.compare import CompareResult
 from .calls import OnProgress
 from .line import Line
+from .views import listed
 
 
 class Queries:
@@ -29,6 +30,8 @@ class Queries:
     ) -> LoadResult:
         """`tables/sql`: the result of a query over all sessions, by their ids and by the names in `tables`, becomes a
         session. Raises `SidecarError`."""
+        if tables is not None and not isinstance(tables, Mapping):
+            raise TypeError(f"tables maps names to sessions, as {{'t': session}}; it is not {tables!r}")
         params = {"query": query, "tables": {**(tables or {})}, "session": session, "label": label}
         result = self._line.request("tables/sql", params, on_progress).result(timeout_s)
         return msgspec.convert(result, LoadResult)
@@ -48,14 +51,11 @@ class Queries:
     ) -> CompareResult:
         """`tables/compare`: what differs between two sessions, whose rows belong together where the `keys` are the
         same, becomes a session. Raises `SidecarError`."""
-        for name, value in {"keys": keys, "columns": columns}.items():
-            if isinstance(value, str):
-                raise TypeError(f"{name} is a list, not {value!r}")
         params = {
             "left": left,
             "right": right,
-            "keys": [*keys],
-            "columns": None if columns is None else [*columns],
+            "keys": listed("keys", keys, str),
+            "columns": None if columns is None else listed("columns", columns, str),
             "session": session,
             "label": label,
             "include_equal": include_equal,

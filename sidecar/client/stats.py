@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -17,6 +16,7 @@ from .calls import OnProgress
 from .line import Line
 from .proxy import Caller
 from .session import StreamSession
+from .views import view
 
 
 class StatsStream:
@@ -50,13 +50,14 @@ class Statistics:
         columns: Sequence[str] | None = None,
         *,
         filter: Sequence[Filter] = (),
-        search: Search | None = None,
+        search: Search | str | None = None,
         on_progress: OnProgress | None = None,
         timeout_s: float | None = None,
     ) -> list[ColumnStats]:
         """`tables/stats`: exact statistics of some columns, or of all, over the rows that every `filter` and the
         `search` let through. Raises `SidecarError`."""
-        call = self._line.request("tables/stats", _params(session, columns, filter, search), on_progress)
+        params = {"session": session, **view(columns, (), filter, search)}
+        call = self._line.request("tables/stats", params, on_progress)
         found = msgspec.convert(call.result(timeout_s), StatsResult).columns
         assert found is not None
         return found
@@ -67,12 +68,12 @@ class Statistics:
         columns: Sequence[str] | None = None,
         *,
         filter: Sequence[Filter] = (),
-        search: Search | None = None,
+        search: Search | str | None = None,
         on_progress: OnProgress | None = None,
         timeout_s: float | None = None,
     ) -> pa.Table:
         """The same as a table of Arrow with a row for each column."""
-        params = {**_params(session, columns, filter, search), "format": "arrow"}
+        params = {"session": session, "format": "arrow", **view(columns, (), filter, search)}
         answer = self._line.request("tables/stats", params, on_progress).result(timeout_s)
         return pa.ipc.open_stream(pa.py_buffer(answer["stats"].data)).read_all()
 
@@ -82,22 +83,10 @@ class Statistics:
         columns: Sequence[str] | None = None,
         *,
         filter: Sequence[Filter] = (),
-        search: Search | None = None,
+        search: Search | str | None = None,
         on_progress: OnProgress | None = None,
         timeout_s: float | None = None,
     ) -> StatsStream:
         """The same as a stream, while which other requests of the session are served. `timeout_s` is for all of it."""
         caller = Caller(self._line, timeout_s, None, on_progress)
-        return StatsStream(caller.begin("tables/stats", _params(session, columns, filter, search)))
-
-
-def _params(
-    session: str, columns: Sequence[str] | None, filter: Sequence[Filter], search: Search | None
-) -> dict[str, Any]:
-    for name, values in (("columns", columns), ("filter", filter)):
-        if isinstance(values, str | Filter):
-            raise TypeError(f"{name} is a list, not {values!r}")
-    params: dict[str, Any] = {"session": session, "columns": None if columns is None else list(columns)}
-    if filter:
-        params["filter"] = list(filter)
-    return params if search is None else {**params, "search": search}
+        return StatsStream(caller.begin("tables/stats", {"session": session, **view(columns, (), filter, search)}))

@@ -17,6 +17,7 @@ from .exporting import Exporting
 from .line import Line
 from .queries import Queries
 from .stats import Statistics
+from .views import view
 
 
 class Page(msgspec.Struct):
@@ -43,13 +44,6 @@ class Page(msgspec.Struct):
         return pa.ipc.open_stream(buffer).read_all()
 
 
-def listed(name: str, values: Any) -> list[Any]:
-    """`values` as a list; one value alone is a mistake that its letters must not hide."""
-    if isinstance(values, str | Sort | Filter):
-        raise TypeError(f"{name} is a list, not {values!r}")
-    return list(values)
-
-
 class TablesNoun(Exporting, Queries, Statistics):
     """`host.tables`."""
 
@@ -71,13 +65,6 @@ class TablesNoun(Exporting, Queries, Statistics):
     ) -> Page:
         """`tables/rows`: the rows `start` to `stop` of a session under `sort` that every `filter` and the `search` let
         through; a text is searched for in all columns, as it is."""
-        params: dict[str, Any] = {"session": session, "start": start, "stop": stop, "format": format}
-        if columns is not None:
-            params["columns"] = listed("columns", columns)
-        if sort:
-            params["sort"] = listed("sort", sort)
-        if filter:
-            params["filter"] = listed("filter", filter)
-        if search is not None:
-            params["search"] = Search(search) if isinstance(search, str) else search
+        params = {"session": session, "start": start, "stop": stop, "format": format}
+        params |= view(columns, sort, filter, search)
         return msgspec.convert(self._line.request("tables/rows", params).result(timeout_s), Page)

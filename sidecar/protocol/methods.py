@@ -107,10 +107,14 @@ def convert(params: dict[str, Any], to: type[msgspec.Struct]) -> Any:
         return msgspec.convert(params, to)
     except msgspec.ValidationError as fault:
         message = f"{fault}".replace("`$", "`params")
-        choices = _choices(to, re.findall(r"\w+", message.rpartition("`params")[2]))
+        place = re.findall(r"\w+", message.rpartition("`params")[2])
+        choices = _choices(to, place)
         if choices:
             raise SidecarError("invalid_params", f"{message}: one of {', '.join(choices)}", expected=choices) from None
-        raise SidecarError("invalid_params", message, expected=_fields(to)) from None
+        names = _fields(_innermost(to, place) or to)
+        if message.startswith(("Object contains unknown", "Expected `object")):
+            message += f": it takes {', '.join(names) or 'none'}"
+        raise SidecarError("invalid_params", message, expected=names) from None
     except RecursionError:
         raise SidecarError("invalid_params", "params are nested too deeply", expected=_fields(to)) from None
 
@@ -124,6 +128,17 @@ def _choices(hint: Any, path: list[str]) -> list[str]:
     if get_origin(hint) is Literal:
         return list(get_args(hint))
     return next((found for inner in get_args(hint) if (found := _choices(inner, path))), [])
+
+
+def _innermost(hint: Any, path: list[str]) -> type[msgspec.Struct] | None:
+    """The object that the place is, or else is in."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        names = dict(zip(_fields(hint), hint.__struct_fields__, strict=True))
+        inner = get_type_hints(hint).get(names.get(path[0], "")) if path else None
+        return _innermost(inner, path[1:]) or hint
+    if get_origin(hint) is list:
+        return _innermost(get_args(hint)[0], path[1:]) if path else None
+    return next((found for inner in get_args(hint) if (found := _innermost(inner, path))), None)
 
 
 def _fields(struct: type[msgspec.Struct]) -> list[str]:

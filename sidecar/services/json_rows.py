@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice, repeat
 from typing import Any
 
 import msgspec
@@ -42,23 +44,34 @@ def json_objects(page: pa.Table) -> list[dict[str, Any]]:
 
 def json_values(name: str, column: pa.ChunkedArray) -> list[Any]:
     """The values of a column, each in the form above. Raises `unencodable_column`, which says `name`."""
-    dtype = column.type
     try:
-        column = decoded(storage(column))
-        if pa.types.is_duration(column.type):
-            return _durations(column)
-        values = column.cast(_textual(column.type)).to_pylist()
+        return _values(column)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as fault:
         raise SidecarError(
             "unencodable_column",
-            f"column {name!r} of type {dtype} has no JSON form: {fault}",
+            f"column {name!r} of type {column.type} has no JSON form: {fault}",
             column=name,
-            dtype=str(dtype),
+            dtype=str(column.type),
             format="json",
         ) from None
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_boolean(column.type):
-        return list(values)
-    return [_exact(value) for value in values]
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Nested values are put together from those in them, so that each has the same form wherever it is."""
+    types, column = pa.types, decoded(storage(column))
+    dtype = column.type
+    if types.is_dictionary(dtype) or isinstance(dtype, pa.BaseExtensionType):
+        return _values(column)
+    if types.is_duration(dtype):
+        return _durations(column)
+    nested = next((values for is_kind, values in _NESTED if is_kind(dtype)), None)
+    if nested is not None:
+        return [value for chunk in column.chunks for value in nested(chunk)]
+    if (types.is_temporal(dtype) and not types.is_interval(dtype)) or types.is_decimal(dtype):
+        return list(column.cast(pa.string()).to_pylist())
+    values = column.to_pylist()
+    is_exact = types.is_string(dtype) or types.is_large_string(dtype) or types.is_boolean(dtype)
+    return list(values) if is_exact else [_exact(value) for value in values]
 
 
 def _durations(column: pa.ChunkedArray) -> list[Any]:
@@ -67,18 +80,43 @@ def _durations(column: pa.ChunkedArray) -> list[Any]:
     return [None if value is None else f"{value} {unit}" for value in pc.cast(column, pa.int64()).to_pylist()]
 
 
-def _textual(dtype: pa.DataType) -> pa.DataType:
-    """`dtype` with strings for what JSON has no exact form of, in nested types too."""
-    types = pa.types
-    if types.is_dictionary(dtype):
-        return _textual(dtype.value_type)
-    if (types.is_temporal(dtype) and not types.is_interval(dtype)) or types.is_decimal(dtype):
-        return pa.string()
-    if types.is_list(dtype) or types.is_large_list(dtype):
-        return pa.large_list(dtype.value_field.with_type(_textual(dtype.value_type)))
-    if types.is_struct(dtype):
-        return pa.struct([field.with_type(_textual(field.type)) for field in dtype.fields])
-    return dtype
+def _lists(array: Any) -> list[Any]:
+    return _grouped(array, _values(pa.chunked_array([array.flatten()])))
+
+
+def _maps(array: Any) -> list[Any]:
+    dtype = array.type
+    listed = array.cast(pa.list_(pa.struct([("key", dtype.key_type), ("value", dtype.item_type)])))
+    keys, values = (_values(pa.chunked_array([part])) for part in listed.flatten().flatten())
+    return _grouped(listed, map(list, zip(keys, values, strict=True)))
+
+
+def _grouped(array: Any, values: Iterable[Any]) -> list[Any]:
+    """The values one after another as the lists that they are in."""
+    left = iter(values)
+    lengths = pc.list_value_length(array).to_pylist()
+    return [None if length is None else list(islice(left, length)) for length in lengths]
+
+
+def _structs(array: Any) -> list[Any]:
+    names = [field.name for field in array.type]
+    if len({*names}) < len(names):
+        raise ValueError("it has two fields of the same name")
+    fields = [_values(pa.chunked_array([part])) for part in array.flatten()]
+    rows = zip(*fields, strict=True) if fields else repeat((), len(array))
+    valid = array.is_valid().to_pylist()
+    return [dict(zip(names, row, strict=True)) if is_valid else None for is_valid, row in zip(valid, rows, strict=True)]
+
+
+def _is_list(dtype: pa.DataType) -> bool:
+    return bool(pa.types.is_list(dtype) or pa.types.is_large_list(dtype) or pa.types.is_fixed_size_list(dtype))
+
+
+_NESTED: Sequence[tuple[Callable[[pa.DataType], bool], Callable[[Any], list[Any]]]] = (
+    (_is_list, _lists),
+    (pa.types.is_map, _maps),
+    (pa.types.is_struct, _structs),
+)
 
 
 def _exact(value: Any) -> Any:

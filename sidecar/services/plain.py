@@ -138,7 +138,7 @@ def _plain_column(field: pa.Field, column: pa.ChunkedArray) -> pa.ChunkedArray:
         if not _is_plain(dtype):
             column.validate(full=True)
             column = pa.chunked_array([_plain_array(chunk) for chunk in column.chunks], plain_type(dtype))
-        return _with_wide_indices(column) if pa.types.is_dictionary(dtype) else column
+        return _with_wide_indices(_without_null_values(column)) if pa.types.is_dictionary(dtype) else column
     except (pa.ArrowNotImplementedError, pa.ArrowTypeError, TypeError):
         raise _unsupported(field) from None
 
@@ -167,10 +167,25 @@ def _is_unwrapped(dtype: pa.DataType) -> bool:
 _UNWRAPPED = {pa.lib.Type_INTERVAL_MONTHS, pa.lib.Type_INTERVAL_DAY_TIME}
 
 
+def _without_null_values(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A null among the values of a dictionary is a null of the rows: Arrow joins no dictionaries that have one."""
+    column.validate()  # a dictionary may be missing
+    if not any(chunk.dictionary.null_count for chunk in column.chunks):
+        return column
+    column.validate(full=True)
+    return pa.chunked_array([_with_null_indices(chunk) for chunk in column.chunks], column.type)
+
+
+def _with_null_indices(array: pa.DictionaryArray) -> pa.DictionaryArray:
+    is_valid = array.dictionary.is_valid()
+    places = pc.subtract(pc.cumulative_sum(is_valid.cast(pa.int64())), 1)
+    indices = pc.if_else(is_valid, places, None).take(array.indices).cast(array.type.index_type)
+    return pa.DictionaryArray.from_arrays(indices, array.dictionary.filter(is_valid), ordered=array.type.ordered)
+
+
 def _with_wide_indices(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Each chunk may have a dictionary of its own, and all together more values than the indices can count. Such
     chunks could never be joined."""
-    column.validate()  # a dictionary may be missing
     if sum(len(chunk.dictionary) for chunk in column.chunks) <= _index_count(column.type):
         return column
     if all(chunk.dictionary.equals(column.chunk(0).dictionary) for chunk in column.chunks):

@@ -134,7 +134,7 @@ class Sessions:
         if was_evicted:
             message = f"session {id!r} was evicted: load it again"
             raise SidecarError("unknown_session", message, session=id, sessions=known, evicted=True)
-        raise SidecarError("unknown_session", f"there is no session {id!r}", session=id, sessions=known)
+        raise SidecarError("unknown_session", f"there is no session {id!r}: load it first", session=id, sessions=known)
 
     def ids(self) -> list[str]:
         """The ids of all sessions."""

@@ -154,7 +154,7 @@ def joined(column: pa.ChunkedArray) -> Any:
     """A column in one chunk, of a type that counts with 64 bits where 32 are not enough."""
     if column.nbytes > INT32_OFFSETS_MAX_BYTES:
         column = column.cast(_with_large_offsets(column.type))
-    return column.combine_chunks() if column.num_chunks else pa.array([], column.type)
+    return column.combine_chunks() if column.num_chunks else pa.nulls(0, column.type)
 
 
 def _with_large_offsets(dtype: pa.DataType) -> pa.DataType:

@@ -49,9 +49,11 @@ class ProducerTurns:
         return batch is None
 
     def close(self, reason: Reason) -> None:  # noqa: ARG002 - all are the same to a noun
-        """Give back what the producer holds."""
+        """Give back what the producer holds: its table too, which a stream that has ended must not keep alive."""
         if self._batches is not None:
             self._batches.close()  # type: ignore[attr-defined]  # a generator
+        self._batches = None
+        del self._producer
 
 
 class ExchangeTurns:

@@ -262,8 +262,12 @@ def test_one_value_is_no_list(host: Host, arguments: dict[str, object]) -> None:
 
 
 def test_what_is_no_table_is_said_to_be_none(host: Host) -> None:
-    with pytest.raises(TypeError, match=r"arrow= takes a pyarrow Table .*, not <class 'list'>"):
+    with pytest.raises(TypeError, match=r"arrow= takes a pyarrow Table .*, not a list"):
         host.load(arrow=[1, 2, 3])
+    with pytest.raises(TypeError, match=r"parquet= takes Parquet bytes, not a str; a file is loaded with path="):
+        host.load(parquet="flights.parquet")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"tables maps names to sessions, .* not \['t'\]"):
+        host.tables.sql("SELECT 1", tables=["t"])  # type: ignore[arg-type]
     with pytest.raises(SidecarError, match="is no path"):
         host.load(path="")
     assert host.ping(1) == 1

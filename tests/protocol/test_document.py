@@ -557,11 +557,22 @@ def with_payload(message: dict[str, Any]) -> dict[str, Any]:
     return message
 
 
-@pytest.mark.parametrize("example", [e for e in examples() if "method" in e], ids=lambda e: str(e["method"]))
+REQUESTS = [example for example in examples() if "method" in example and "id" in example]
+NOTIFICATIONS = [example for example in examples() if "id" not in example]
+
+
+@pytest.mark.parametrize("example", REQUESTS, ids=lambda e: str(e["method"]))
 def test_requests_of_examples_fit_their_method(example: dict[str, Any]) -> None:
     example = with_payload(example)
     if example["method"] != SHUTDOWN:
         convert(example.get("params", {}), REGISTERED[example["method"]].params)
+
+
+@pytest.mark.parametrize("example", NOTIFICATIONS, ids=lambda e: str(e["method"]))
+def test_notifications_of_examples_have_the_documented_members(example: dict[str, Any]) -> None:
+    streams = {code(row["stream notification"]): codes(row["members"]) for row in TABLES["stream notification"]}
+    name = example["method"]
+    assert list(with_payload(example)["params"]) == (streams.get(name) or names(f"`{name}`"))
 
 
 def opened_method(example: dict[str, Any]) -> str:
@@ -575,7 +586,7 @@ def test_every_method_that_streams_is_in_the_table() -> None:
 
 
 def test_each_method_has_an_example_and_each_example_an_answer() -> None:
-    methods = {example["id"]: opened_method(example) for example in examples() if "method" in example}
+    methods = {example["id"]: opened_method(example) for example in REQUESTS}
     assert sorted(methods.values()) == sorted(METHODS)
     for answer in (example for example in examples() if "result" in example):
         name = methods.pop(answer["id"])

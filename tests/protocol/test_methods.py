@@ -34,18 +34,24 @@ def test_convert() -> None:
     assert page.data is payload
 
 
+NAMES = "session, start, sort, format, data, any"
 MISFITS = {
     "wrong type": ({"session": "s", "start": "0"}, "Expected `int`, got `str` - at `params.start`"),
     "missing": ({}, "Object missing required field `session`"),
-    "unknown": ({"session": "s", "stat": 1}, "Object contains unknown field `stat`"),
+    "unknown": ({"session": "s", "stat": 1}, f"Object contains unknown field `stat`: it takes {NAMES}"),
     "in a list": (
         {"session": "s", "sort": [{"column": "a"}, {"column": 1}]},
         "Expected `str`, got `int` - at `params.sort[1].column`",
     ),
     "unknown in a list": (
         {"session": "s", "sort": [{"column": "a", "desc": True}]},
-        "Object contains unknown field `desc` - at `params.sort[0]`",
+        "Object contains unknown field `desc` - at `params.sort[0]`: it takes column, descending",
     ),
+    "a text for an object": (
+        {"session": "s", "sort": ["a"]},
+        "Expected `object`, got `str` - at `params.sort[0]`: it takes column, descending",
+    ),
+    "no list": ({"session": "s", "sort": {}}, "Expected `array`, got `object` - at `params.sort`"),
     "no payload": ({"session": "s", "data": "eA=="}, "Expected `Payload`, got `str` - at `params.data`"),
     "a payload for a text": (
         {"session": Payload("bytes", b"x")},
@@ -63,7 +69,8 @@ def test_params_that_do_not_fit_say_where(params: dict[str, Any], said: str) -> 
         convert(params, Page)
     assert caught.value.kind == "invalid_params"
     assert caught.value.message == said
-    assert caught.value.data == {"expected": ["session", "start", "sort", "format", "data", "any"]}
+    names = ["column", "descending"] if "params.sort[" in said else NAMES.split(", ")
+    assert caught.value.data == {"expected": names}
 
 
 def test_a_word_that_is_none_of_the_choice() -> None:

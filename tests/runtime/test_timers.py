@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sidecar.runtime import timers as module
-from sidecar.runtime.timers import Timers
+from sidecar.runtime.timers import Coalesced, Timers
 
 DEADLINE_S = 20.0
 
@@ -148,6 +148,38 @@ def test_what_it_held_is_forgotten(bench: Bench, ends: str) -> None:
     del held, timer
     gc.collect()
     assert forgotten() is None
+
+
+@pytest.mark.parametrize("calls", [1, 2, 100])
+def test_what_many_ask_for_happens_once(bench: Bench, calls: int) -> None:
+    """After the first of them, however late the others are."""
+    ask = Coalesced(bench.timers, 5, lambda: bench.ran.append("done"))
+    for turn in (100, 200):
+        bench.now = turn
+        ask()
+        for _ in range(calls - 1):
+            assert bench.turn_to(turn + 4) == []
+            ask()
+        assert bench.turn_to(turn + 5) == ["done"]
+        assert bench.turn_to(turn + 99) == []
+
+
+@pytest.mark.parametrize("is_failing", [False, True], ids=["done", "failed"])
+def test_who_asks_while_it_happens_is_not_forgotten(bench: Bench, is_failing: bool) -> None:
+    def action() -> None:
+        bench.ran.append(bench.now)
+        if len(bench.ran) == 1:
+            ask()
+            ask()
+        if is_failing:
+            raise ZeroDivisionError
+
+    ask = Coalesced(bench.timers, 5, action)
+    ask()
+    assert bench.turn_to(105) == [105]
+    assert bench.turn_to(109) == []
+    assert bench.turn_to(110) == [110]
+    assert bench.turn_to(1000) == []
 
 
 # -- the thread --------------------------------------------------------------------------------------------------

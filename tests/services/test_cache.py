@@ -8,6 +8,7 @@ from collections import OrderedDict
 from threading import Barrier, Thread
 from typing import Any, ClassVar
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -95,6 +96,26 @@ def test_an_owner_that_garbage_collection_ends_is_forgotten() -> None:
     del owner
     gc.collect()
     assert cache.bytes == 0
+
+
+def test_an_owner_is_watched_once_by_each_cache_that_keeps_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched: list[tuple[object, object]] = []
+    finalize = weakref.finalize
+
+    def watch(owner: Owner, forget: Any, number: int) -> Any:
+        watched.append((forget.__self__, number))
+        return finalize(owner, forget, number)
+
+    monkeypatch.setattr(weakref, "finalize", watch)
+    caches, owner = (Cache(MAX_BYTES), Cache(MAX_BYTES)), Owner()
+    for turn in range(1000):
+        for cache in caches:
+            cache.keep(owner, turn, turn, 1)
+    assert watched == [(cache, owner.number) for cache in caches]
+    assert [cache.bytes_of(owner) for cache in caches] == [MAX_BYTES, MAX_BYTES]
+    del owner
+    assert [cache.bytes for cache in caches] == [0, 0]
+    assert [len(cache._bytes_of) for cache in caches] == [0, 0]
 
 
 class EndsAnOwner:

@@ -146,6 +146,26 @@ def test_the_longest_name(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["n" * 255]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows opens no directory")
+@pytest.mark.parametrize("overwrite", [False, True], ids=["new", "overwrite"])
+@pytest.mark.usefixtures("way")
+def test_the_bytes_are_on_the_disk_before_the_name_and_then_the_name(
+    overwrite: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, synced, sync = tmp_path / "a", [], os.fsync
+    if overwrite:
+        target.write_bytes(b"old")
+
+    def record(descriptor: int) -> None:
+        found = target.read_bytes() if target.exists() else None
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), found))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    write(target, overwrite=overwrite)
+    assert synced == [(False, b"old" if overwrite else None), (True, b"new")]
+
+
 # -- where it may not be -----------------------------------------------------------------------------------------
 
 
@@ -246,6 +266,26 @@ def test_a_directory_that_was_moved_away(way: str, tmp_path: Path) -> None:
     fault = refusal(allowed / "a", paths=paths, midway=lambda: allowed.rename(other))
     assert fault.kind == "path_not_allowed"
     assert os.listdir(other) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+@pytest.mark.parametrize("overwrite", [False, True], ids=["new", "overwrite"])
+@pytest.mark.parametrize("was_there", [False, True], ids=["free", "taken"])
+@pytest.mark.usefixtures("way")
+def test_a_link_that_came_meanwhile(overwrite: bool, was_there: bool, tmp_path: Path) -> None:
+    """In the place of the target, while the file was written."""
+    (tmp_path / "real").write_bytes(b"theirs")
+    if was_there and overwrite:
+        (tmp_path / "a").write_bytes(b"old")
+
+    def link() -> None:
+        (tmp_path / "a").unlink(missing_ok=True)
+        (tmp_path / "a").symlink_to("real")
+
+    assert refusal(tmp_path / "a", overwrite=overwrite, midway=link).kind == "not_a_file"
+    assert (tmp_path / "a").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"theirs"
+    assert sorted(os.listdir(tmp_path)) == ["a", "real"]
 
 
 # -- what the system refuses ------------------------------------------------------------------------------------

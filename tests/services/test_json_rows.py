@@ -66,6 +66,24 @@ def shown(values: pa.Array | pa.ChunkedArray) -> list[Any]:
             id="structs",
         ),
         pytest.param(pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int8())), [[["a", 1]], None], id="maps"),
+        pytest.param(
+            pa.array([[("a", 1), ("b", None)], None, []], pa.map_(pa.string(), pa.timestamp("ns", "+01:00"))),
+            [[["a", "1970-01-01 01:00:00.000000001+0100"], ["b", None]], None, []],
+            id="maps of times",
+        ),
+        pytest.param(
+            pa.array([[0, 0], [1, None], None, [2, 3]], pa.list_(pa.time64("ns"), 2)).slice(1),
+            [["00:00:00.000000001", None], None, ["00:00:00.000000002", "00:00:00.000000003"]],
+            id="fixed lists of times",
+        ),
+        pytest.param(pa.array([[90], None], pa.list_(pa.duration("s"))), [["90 s"], None], id="lists of durations"),
+        pytest.param(
+            pa.StructArray.from_arrays(
+                [pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"\0" * 16], pa.binary(16)))], ["id"]
+            ),
+            [{"id": "AAAAAAAAAAAAAAAAAAAAAA=="}],
+            id="extensions in structs as alone",
+        ),
         pytest.param(pa.array(["x", None]).dictionary_encode(), ["x", None], id="dictionaries"),
         pytest.param(
             pa.DictionaryArray.from_arrays(pa.array([0, 1]), pa.array([SAFE + 1, 1])),

@@ -12,7 +12,7 @@ import pytest
 
 from sidecar.protocol.errors import SidecarError
 from sidecar.services.cache import Cache, Owner
-from sidecar.services.sessions import REMEMBERED_EVICTIONS, Session, Sessions
+from sidecar.services.sessions import REMEMBERED_EVICTIONS, CloseParams, Session, Sessions
 
 from .caller import Caller, RecordingContext, arrow_payload, file_bytes, parquet_bytes, parquet_payload, stream_bytes
 
@@ -277,6 +277,66 @@ def test_a_table_counts_until_nobody_reads_it_any_more() -> None:
     assert total(sessions) == 10
 
 
+def close(sessions: Sessions, id: str) -> int:
+    return sessions.close_session(CloseParams(id), RecordingContext()).bytes
+
+
+def test_a_closed_table_counts_until_nobody_reads_it_any_more() -> None:
+    sessions = Sessions(100)
+    sessions.put(session("s", 60))
+    table = sessions.get("s").table
+    assert close(sessions, "s") == 60
+    assert (sessions.ids(), total(sessions)) == ([], 60)
+    with sessions.claim("new") as claim, pytest.raises(SidecarError, match="60 are taken already"):
+        claim.hold(41)
+    del table
+    assert total(sessions) == 0
+
+
+def test_a_cancelled_close_leaves_the_session() -> None:
+    caller = Caller()
+    size = caller.load_table(NUMBERS).bytes
+    assert caller.error("sessions/close", {"session": "s"}, RecordingContext(cancel_after=0)).kind == "cancelled"
+    assert (caller.taken_bytes(), caller.rows(stop=1).num_rows) == (size, 1)
+
+
+def test_a_table_counts_once_when_it_becomes_a_session() -> None:
+    sessions = Sessions()
+    with sessions.claim("new") as claim:
+        claim.hold(100)
+        sessions.put(session("s", 100), claim)
+        assert total(sessions) == 100
+    assert total(sessions) == 100
+
+
+def test_a_refused_claim_is_as_before() -> None:
+    sessions = Sessions(100)
+    with sessions.claim("new") as claim:
+        claim.hold(60)
+        with pytest.raises(SidecarError):
+            claim.hold(101)
+        assert claim.bytes == total(sessions) == 60
+    assert total(sessions) == 0
+
+
+def test_it_is_told_where_memory_became_free() -> None:
+    freed: list[int] = []
+    sessions = Sessions(on_freed=lambda: freed.append(total(sessions)))
+    with sessions.claim("new") as claim:
+        claim.hold(10)
+        sessions.put(session("s", 5), claim)
+        assert freed == []
+    assert freed == [5]
+    with pytest.raises(SidecarError), sessions.claim("new"):
+        sessions.get("none")
+    assert freed == [5, 5]
+    close(sessions, "s")
+    assert len(freed) == 3
+    with pytest.raises(SidecarError):
+        close(sessions, "s")
+    assert len(freed) == 3
+
+
 # -- eviction ------------------------------------------------------------------------------------------------
 
 ONE = len(stream_bytes(NUMBERS))
@@ -394,6 +454,24 @@ def test_an_evicted_session_is_known_as_such_until_it_is_loaded_again() -> None:
         assert caught.value.data == {"session": id, "sessions": ["b", "c"], **data}
     case.sessions.put(session("a", 1))
     assert case.sessions.get("a").table.bytes == 1
+
+
+def test_an_evicted_session_that_was_loaded_and_closed_is_just_unknown() -> None:
+    case = Evicting()
+    case.hold(11)
+    case.sessions.put(session("a", 1))
+    close(case.sessions, "a")
+    assert not is_remembered(case.sessions, "a")
+
+
+def test_a_session_without_bytes_is_not_evicted_for_that_would_free_nothing() -> None:
+    told: list[Any] = []
+    sessions = Sessions(100, True, lambda _, params: told.append(params["session"]))
+    for id, size in {"lazy": 0, "old": 40, "new": 40}.items():
+        sessions.put(session(id, size))
+    with sessions.claim("next") as claim:
+        claim.hold(50)
+    assert (told, sessions.ids()) == (["old"], ["lazy", "new"])
 
 
 def test_only_so_many_evictions_are_remembered() -> None:

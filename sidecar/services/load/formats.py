@@ -63,7 +63,7 @@ def detect(source: Source, warnings: list[str]) -> Format:
     by_content = _binary(head) or _text(head, by_name)
     found = by_content or by_name
     if found is None and source.path is None:
-        raise source.invalid("its first bytes are those of another format", source.kind.removesuffix("_b64"))
+        raise source.invalid("its first bytes are not those of one", source.kind.removesuffix("_b64"))
     if found is None:
         raise SidecarError(
             "unknown_format",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ...protocol.errors import SidecarError
+from ..spelling import unknown_column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,5 +62,5 @@ def position(schema: pa.Schema, name: str) -> int:
     """The position of a column, or `unknown_column`."""
     index: int = schema.get_field_index(name)
     if index < 0:
-        raise SidecarError("unknown_column", f"there is no column {name!r}", column=name, columns=schema.names)
+        raise unknown_column(name, schema.names)
     return index

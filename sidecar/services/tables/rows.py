@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -136,6 +137,6 @@ def chosen(names: list[str] | None, table: Table) -> Sequence[int]:
     if names is None:
         return range(len(table.schema))
     if len({*names}) < len(names):
-        twice = next(name for index, name in enumerate(names) if name in names[:index])
+        twice = next(name for name, count in Counter(names).items() if count > 1)
         raise SidecarError("invalid_params", f"column {twice!r} is asked for twice", column=twice)
     return [position(table.schema, name) for name in names]

@@ -16,7 +16,7 @@ class Selection:
     table."""
 
     def __init__(self, table: Table, order: pa.Array | None = None) -> None:
-        self._table = table
+        self.table = table
         self._order = order
         self.schema: pa.Schema = table.schema
         self.is_lazy = table.is_lazy
@@ -25,13 +25,13 @@ class Selection:
     def select(self, columns: Sequence[int]) -> pa.Table:
         """All rows of some columns."""
         if self._order is None:
-            return self._table.select(columns)
+            return self.table.select(columns)
         parts = list(self.pieces(columns))
-        return pa.concat_tables(parts) if parts else self._table.select(columns).slice(0, 0)
+        return pa.concat_tables(parts) if parts else self.table.select(columns).slice(0, 0)
 
     def pieces(self, columns: Sequence[int], max_bytes: int = PIECE_BYTES) -> Iterator[pa.Table]:
         """The same in order and in pieces."""
-        pieces = self._table.pieces(columns, max_bytes)
+        pieces = self.table.pieces(columns, max_bytes)
         if self._order is None:
             yield from pieces
             return

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Lock
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +16,8 @@ from sidecar.protocol.streams import Paused
 from sidecar.services.load.incoming import METHOD, STAGED, Incoming
 from sidecar.wire.payload import Payload
 from tests.services.caller import Caller, RecordingContext
+
+DEADLINE_S = 20.0
 
 
 class Stream:
@@ -179,3 +184,54 @@ def test_the_memory_limit_names_the_upload() -> None:
     assert caught.value.message.startswith("cells takes")
     stream.exchange.close()
     assert caller.taken_bytes() == 0
+
+
+def test_what_was_loaded_counts_once_though_the_stream_is_open(caller: Caller, stream: Stream) -> None:
+    pool = pa.default_memory_pool()
+    before = pool.bytes_allocated()
+    stream.send(*(batch(*range(10_000)) for _ in range(20)))
+    result = load(caller, stream)
+    assert caller.taken_bytes() == caller.sessions()["s"].bytes == result.bytes
+    caller.call("sessions/close", {"session": "s"})
+    gc.collect()
+    assert caller.taken_bytes() == 0
+    assert pool.bytes_allocated() - before < 100_000  # of 1.6 MB: nothing stays staged
+
+
+def test_a_table_is_not_loaded_beyond_the_limit_and_stays_for_another_try(caller: Caller, stream: Stream) -> None:
+    """As where the limit is reached after the last batch."""
+    (answer,) = stream.send(batch(*range(1000)))
+    sessions = stream.exchange._claim._sessions
+    sessions.memory_limit_bytes = answer["bytes"] - 1
+    assert error(caller, stream).kind == "memory_limit"
+    assert (caller.taken_bytes(), [*caller.sessions()]) == (answer["bytes"], [])
+    sessions.memory_limit_bytes = answer["bytes"]
+    assert load(caller, stream).rows == 1000
+
+
+class Announced:
+    """A lock that tells when somebody waits for it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.is_waited_for = Event()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self.is_waited_for.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_of_two_loads_at_once_the_second_finds_it_gone(caller: Caller, stream: Stream) -> None:
+    stream.send(batch(1))
+    lock = Announced()
+    stream.exchange._lock = lock  # type: ignore[assignment]
+    with ThreadPoolExecutor(1) as pool:
+        with stream.exchange.loading("up", "s"):
+            second = pool.submit(error, caller, stream, session="t")
+            assert lock.is_waited_for.wait(DEADLINE_S)
+        assert second.result(DEADLINE_S).kind == "unknown_stream"
+    assert "t" not in caller.sessions()

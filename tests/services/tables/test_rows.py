@@ -9,7 +9,7 @@ import pytest
 
 from sidecar.services.tables.rows import CHEAP_CELLS
 
-from ..caller import Caller, RecordingContext, arrow_payload, decode, stream_bytes
+from ..caller import Caller, RecordingContext, arrow_payload, decode, file_bytes, stream_bytes
 
 TABLE = pa.table({"a": pa.array(range(10)), "b": [f"v{i}" for i in range(10)], "c": [None, 1.5] * 5})
 
@@ -153,6 +153,33 @@ def test_a_cancel_is_noticed_after_the_sort(caller: Caller) -> None:
     assert caller.rows(sort=params["sort"]).num_rows == 10
 
 
+@pytest.mark.parametrize(
+    ("name", "views"),
+    [
+        (
+            "search",
+            [({"text": "v1"}, 1), ({"text": "v"}, 10), ({"text": "V"}, 0), ({"text": "V", "ignore_case": True}, 10)],
+        ),
+        ("search", [({"text": "1"}, 5), ({"text": "1", "columns": ["a"]}, 1), ({"text": "1", "columns": ["c"]}, 5)]),
+        ("filter", [([{"column": "a", "op": "lt", "value": n}], n) for n in (3, 7)]),
+    ],
+    ids=["texts", "columns", "filters"],
+)
+def test_each_view_of_a_session_has_rows_of_its_own(caller: Caller, name: str, views: list[tuple[Any, int]]) -> None:
+    """What is kept of one is not taken for another."""
+    for view, matched in views * 2:
+        assert caller.call("tables/rows", {"session": "s", name: view}).matched == matched
+
+
+def test_a_page_leaves_its_lane_only_for_what_may_take_long(caller: Caller) -> None:
+    caller.load(arrow_ipc=arrow_payload(file_bytes(TABLE)), mode="lazy", session="lazy")
+    sort = [{"column": "a"}]
+    for params, left in (({}, 0), ({"sort": sort}, 1), ({"sort": sort}, 0), ({"session": "lazy"}, 1)):
+        context = RecordingContext()
+        caller.call("tables/rows", {"session": "s", **params}, context)
+        assert context.lanes_left == left, params
+
+
 # dictionaries
 
 
@@ -255,8 +282,6 @@ def test_a_dictionary_column_is_cheap_once_it_was_checked() -> None:
 
 
 def test_a_lazy_page_is_never_cheap() -> None:
-    from ..caller import file_bytes
-
     caller = Caller()
     caller.load(arrow_ipc=arrow_payload(file_bytes(TABLE)), mode="lazy", session="s")
     caller.rows(stop=1)

@@ -13,6 +13,7 @@ from ....protocol.errors import SidecarError
 from ....protocol.methods import Context
 from ...load.load import LoadResult, load_result
 from ...sessions import Claim, Session, Sessions
+from ...spelling import unknown_column
 from ...table import EagerTable, Table
 from .cells import Cells, SharedColumn
 from .differences import ComparedColumn, Counts, Differences, found_differences
@@ -112,7 +113,8 @@ def _shared_columns(
 
 def _check_comparable(column: SharedColumn, keys: list[str]) -> None:
     if column.name in keys:
-        raise SidecarError("invalid_params", f"column {column.name!r} is a key", column=column.name)
+        message = f"column {column.name!r} is a key: leave it out of columns"
+        raise SidecarError("invalid_params", message, column=column.name)
     left, right = column.left_field.type, column.right_field.type
     if column.form is None and (left == right or pa.types.is_nested(left) or pa.types.is_nested(right)):
         raise column.incomparable("its values cannot be compared: name those to compare in columns")
@@ -130,8 +132,7 @@ def _positions(names: Sequence[str], session: Session) -> list[int]:
     known = session.table.schema.names
     for place, name in enumerate(names):
         if name not in known:
-            message = f"there is no column {name!r} in session {session.id!r}"
-            raise SidecarError("unknown_column", message, column=name, columns=known, session=session.id)
+            raise unknown_column(name, known, session.id)
         if name in names[:place]:
             raise SidecarError("invalid_params", f"column {name!r} is named twice", column=name)
     return [known.index(name) for name in names]

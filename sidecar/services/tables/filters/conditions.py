@@ -187,6 +187,8 @@ def _series_of_values(filter: Filter, field: pa.Field, dtype: pa.DataType) -> pa
     """What the column is compared with, as the column is typed."""
     if pa.types.is_nested(dtype) or (pa.types.is_decimal(dtype) and dtype.scale < 0):
         raise invalid(filter, field, "its values cannot be compared: it takes is_null and is_not_null")
+    if filter.value is None and filter.op not in LISTS:
+        raise invalid(filter, field, "it takes a value: nulls are asked for with is_null and is_not_null")
     values = filter.value if filter.op in LISTS else [filter.value]
     if not isinstance(values, list) or (filter.op == "between" and len(values) != 2):
         raise invalid(filter, field, f"it takes {LISTS[filter.op or '']}")

@@ -114,6 +114,25 @@ class Needle(NamedTuple):
         fields = [self._inside(array.field(index)) for index in range(array.type.num_fields)]
         return _masked(_any(fields), array) if fields else pa.repeat(False, len(array))
 
+    def _in_union(self, array: Any) -> pa.Array:
+        """In the value that each row has; which of the children has it, and where, a union says itself."""
+        from ...polars import pl
+
+        codes = _own(array, 1, pa.int8())
+        is_dense = array.type.mode == "dense"
+        places = _own(array, 2, pa.int32()) if is_dense else pl.int_range(len(array), eager=True).to_arrow()
+        found = pa.repeat(False, len(array))
+        for index, code in enumerate(array.type.type_codes):
+            is_here = pc.equal(codes, pa.scalar(code, pa.int8()))
+            inside = self._inside(array.field(index)).take(pc.if_else(is_here, places, None))
+            found = pc.or_(found, pc.fill_null(inside, False))
+        return found
+
+
+def _own(array: Any, index: int, dtype: pa.DataType) -> pa.Array:
+    """A buffer of a union. Not `type_codes` or `offsets`: of a slice they are those of the whole (pyarrow 26)."""
+    return pa.Array.from_buffers(dtype, len(array), [None, array.buffers()[index]], offset=array.offset)
+
 
 def _temporal_or_decimal_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """As in JSON; of a time zone that is not known, where JSON has nothing, as the instants are in UTC."""
@@ -165,6 +184,7 @@ _NESTED: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Needle, Any], pa.A
     (_is_listed, Needle._in_list),
     (pa.types.is_fixed_size_list, Needle._in_fixed_list),
     (pa.types.is_struct, Needle._in_struct),
+    (pa.types.is_union, Needle._in_union),
 )
 
 _ALPHABETS: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (

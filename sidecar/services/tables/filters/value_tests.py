@@ -21,7 +21,7 @@ def of_storage(dtype: pa.DataType) -> pa.DataType:
 
 def by_value(test: Test, of_null: bool | None = None) -> Test:
     """`test` for columns of any type: a dictionary has each value tested once. Rows without a value are `of_null`."""
-    known = _Known(lambda values: by_value(test, of_null)(values).combine_chunks())
+    known = Known(lambda values: by_value(test, of_null)(values).combine_chunks())
 
     def tested(column: pa.ChunkedArray) -> pa.ChunkedArray:
         column = storage(column)
@@ -34,7 +34,7 @@ def by_value(test: Test, of_null: bool | None = None) -> Test:
     return tested
 
 
-class _Known:
+class Known:
     """The answers of the dictionary that was last asked for: a table's pieces nearly always have the same one."""
 
     def __init__(self, test: Callable[[pa.ChunkedArray], pa.Array]) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import Struct
 
 from ....protocol.errors import SidecarError
@@ -17,6 +16,7 @@ from ..filters.matching import matching_rows
 from ..filters.search import matches
 from ..plan import Plan, position
 from .passes import Key, Range, in_passes, sort_bytes
+from .ranks import OrderedRanks, Ranks, has_ranks
 
 if TYPE_CHECKING:
     from ....protocol.methods import Work
@@ -54,7 +54,7 @@ def row_order(table: Table, view: View, work: Work, claim: Claim | None = None) 
     if table.rows > MAX_ROWS:
         raise SidecarError("too_large", f"{table.rows} rows are too many to order", rows=table.rows, max_rows=MAX_ROWS)
     plan = Plan(table.schema)
-    keys = [_key(key, plan) for key in view.sort]
+    keys = [_key(key, plan, table) for key in _distinct(view.sort)]
     tests = [passes(filter, plan) for filter in view.filter]
     if view.search is not None and view.search.text:
         tests.append(matches(view.search, plan))
@@ -105,30 +105,22 @@ def _joined(ranges: Iterator[Range], max_rows: int, working_bytes: int, claim: C
     return pa.Array.from_buffers(pa.uint32(), count, [None, order])
 
 
-def _key(key: Sort, plan: Plan) -> Key:
+def _distinct(sort: Sequence[Sort]) -> list[Sort]:
+    """Without the keys that say nothing: rows that are equal in a column stay so."""
+    first: dict[str, Sort] = {}
+    for key in sort:
+        first.setdefault(key.column, key)
+    return list(first.values())
+
+
+def _key(key: Sort, plan: Plan, table: Table) -> Key:
     index = position(plan.schema, key.column)
     field = plan.schema.field(index)
     if not has_order(field.type):
         message = f"column {field.name!r} of type {field.type} has no order"
         raise SidecarError("unsortable_column", message, column=field.name, dtype=str(field.type))
     if pa.types.is_dictionary(field.type) and field.type.ordered:
-        return Key(plan.use(index, "rank", _Ranks(field.type)), key.descending, key.nulls_last)
+        return Key(plan.use(index, "rank", OrderedRanks(field.type)), key.descending, key.nulls_last)
+    if has_ranks(table, index):
+        return Key(plan.use(index, "rank", Ranks(table, index)), key.descending, key.nulls_last)
     return Key(plan.value(index), key.descending, key.nulls_last)
-
-
-class _Ranks:
-    """What an ordered dictionary is sorted by: it says the order of its values itself. Each chunk may have its own, so
-    values are ranked in the order in which they come up in the table."""
-
-    def __init__(self, dtype: pa.DictionaryType) -> None:
-        self._values = pa.array([], dtype.value_type)
-
-    def __call__(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
-        return pa.chunked_array([self._ranked(chunk) for chunk in column.chunks], pa.int64())
-
-    def _ranked(self, chunk: pa.DictionaryArray) -> pa.Array:
-        values = chunk.dictionary.cast(self._values.type)
-        if not values.equals(self._values):
-            new = pc.unique(values.filter(pc.invert(pc.is_in(values, self._values))))
-            self._values = pa.concat_arrays([self._values, new])
-        return pc.index_in(values, self._values).cast(pa.int64()).take(chunk.indices)

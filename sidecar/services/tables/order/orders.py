@@ -51,6 +51,7 @@ class RowOrders:
         try:
             with self._sessions.claim("the order of the rows") as claim:
                 order = row_order(table, view, work, claim)
+            work.check()  # nobody waits for it any more: it is not kept
             self.cache.keep(table.owner, key[1], order, order.nbytes)
             return order
         finally:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from ....protocol.errors import SidecarError
+from ...spelling import did_you_mean, suggestions
 from .query_text import QueryText, Reason
 
 _SYNTAX = re.compile(
@@ -84,14 +84,12 @@ def _duplicate(text: str, query: QueryText, _known: Known) -> SidecarError | Non
 
 
 def _unknown(reason: Reason, name: str, query: QueryText, known: Sequence[str]) -> SidecarError:
-    close = get_close_matches(name.lower(), [one.lower() for one in known], n=3)
-    suggestions = [one for one in dict.fromkeys(known) if one.lower() in close]
-    hint = f": did you mean {' or '.join(map(repr, suggestions))}?" if suggestions else ""
+    close = suggestions(name, known)
     at = query.find(name)
     if at is None and "." in name:  # of a table, Polars says all parts
         at = query.find(name.partition(".")[0])
-    message = f"there is no {reason} {name!r}{hint}"
-    return query.invalid(reason, message, at, name=name, known=known, suggestions=suggestions)
+    message = f"there is no {reason} {name!r}{did_you_mean(close)}"
+    return query.invalid(reason, message, at, name=name, known=known, suggestions=close)
 
 
 def _mentioned(text: str, query: QueryText) -> int | None:

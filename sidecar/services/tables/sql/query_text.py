@@ -19,8 +19,18 @@ NEAR_CHARS = 40
 
 Kind = Literal["word", "quoted", "string", "number", "symbol"]
 
-Reason = Literal["syntax", "statement", "table_function", "table", "column", "function", "duplicate", "evaluation"]
+Reason = Literal[
+    "syntax", "statement", "complexity", "table_function", "table", "column", "function", "duplicate", "evaluation"
+]
 """What is wrong with a query."""
+
+MAX_TERMS = 1000
+"""Names and symbols between two commas, with those around the parentheses that they stand in. Polars works on each
+operator inside the one before and has no bound: at 3000 terms joined by `+`, and 1500 words INTERVAL, the stack of
+8 MiB overflows and ends the process (measured)."""
+
+MAX_TABLES = 200
+"""Tables and SELECTs in all, for the same reason: a UNION of 200 SELECTs, each with a table, ends the process."""
 
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|--[^\n]*)
@@ -33,7 +43,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
-_PREFIXED = re.compile(r"(?:e|n|r|u|q|nq|br|rb|u&)['\"]", re.IGNORECASE)
+# Literals whose end Polars sees elsewhere, by escapes or by taking apart what stands here: a table function could hide
+# in what is a string here.
+_PREFIXED = re.compile(r"(?:e|n|r|u|q|nq|br|rb|u&)['\"]|x'(?![0-9a-f]*'(?!'))|\d[\w.]*['\"]", re.IGNORECASE)
 _FILE_FUNCTION = re.compile(r"(?:read|scan|write|sink)_")
 
 _QUERY_WORDS = frozenset({"select", "with", "values", "from"})
@@ -81,6 +93,7 @@ class QueryText:
         self.tokens: list[Token] = []
         self.plain = self._tokenise()
         self._check_statement()
+        self._check_terms()
         self._check_tables()
 
     @property
@@ -162,7 +175,7 @@ class QueryText:
         text = found[0]
         if kind in ("string", "quoted") and not (found["string_end"] or found["quoted_end"] or found["tick_end"]):
             raise self.invalid("syntax", f"the {text[0]} that begins here has no end", at)
-        if text == "$" or (kind == "word" and _PREFIXED.match(self.text, at)):
+        if text == "$" or (kind in ("word", "number") and _PREFIXED.match(self.text, at)):
             raise self.invalid("syntax", "a string is written in single quotes, a name in double quotes", at)
         self.tokens.append(Token(kind, text, at))  # type: ignore[arg-type]  # the groups are named as the kinds are
 
@@ -187,13 +200,38 @@ class QueryText:
             message = f"{first.text} begins no query: begin with SELECT, WITH or VALUES"
             raise self.invalid("statement", message, first.start)
 
+        after = self.tokens[self.tokens.index(first) + 1 :][:1]
+        if first.word == "with" and after and after[0].word == "recursive":
+            message = "RECURSIVE is not taken: a query that goes on for ever could not be ended"
+            raise self.invalid("statement", message, after[0].start)
+
+    def _check_terms(self) -> None:
+        counts = [0]  # since the last comma, at each level of what is open
+        for token in self.tokens:
+            if token.kind == "symbol" and token.text in ("(", "[", "{"):
+                counts.append(0)
+            elif token.kind == "symbol" and token.text in (")", "]", "}") and len(counts) > 1:
+                counts.pop()
+            elif token.kind == "symbol" and token.text == ",":
+                counts[-1] = 0
+            elif token.kind in ("word", "symbol"):
+                counts[-1] += 1
+                if counts[-1] > MAX_TERMS or sum(counts) > MAX_TERMS:
+                    message = f"more than {MAX_TERMS} terms belong together here: use IN, or several queries"
+                    raise self.invalid("complexity", message, token.start)
+
     def _check_tables(self) -> None:
         """No table function but those that read nothing. By their names wherever they stand, and by where they
         stand whatever their names."""
         clauses = [""]  # of each open parenthesis
+        tables = 0
         for index, token in enumerate(self.tokens):
             before = self.tokens[index - 1] if index else Token("symbol", "", 0)
             is_table = self._is_table_place(index, before, clauses[-1])
+            tables += is_table or token.word in ("select", "values")
+            if tables > MAX_TABLES:
+                message = f"there are more than {MAX_TABLES} tables and SELECTs: use several queries"
+                raise self.invalid("complexity", message, token.start)
             if token.kind == "symbol" and token.text == "(":
                 opened = "from" if is_table else "call" if before.word in _CALLS_WITH_FROM else ""
                 clauses.append(opened)

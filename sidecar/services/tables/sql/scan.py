@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ....protocol.errors import Cancelled
 from ....protocol.methods import Work
+from ...plain import holds
 from ...sessions import Claim
 from ...table import Table
 from .column_types import sql_column, sql_type, unsupported
@@ -97,14 +98,16 @@ class Scans:
         held = 0
         try:
             for piece in table.pieces(indices):
-                piece = piece.slice(0, left)
+                if left < piece.num_rows:  # without columns, `slice` goes beyond the end
+                    piece = piece.slice(0, left)
                 left -= piece.num_rows
                 held = self._took(piece, table, held)
-                series = [sql_column(column, piece.column(place), name) for place, column in enumerate(columns)]
-                frame = pl.DataFrame(series, height=piece.num_rows)
-                for part in (frame if predicate is None else frame.filter(predicate)).iter_slices(PART_ROWS):
-                    yield part
-                    self._check()
+                for rows in _expandable(piece):
+                    series = [sql_column(column, rows.column(place), name) for place, column in enumerate(columns)]
+                    frame = pl.DataFrame(series or None, height=rows.num_rows)  # a cross join may need no column
+                    for part in (frame if predicate is None else frame.filter(predicate)).iter_slices(PART_ROWS):
+                        yield part
+                        self._check()
                 if left == 0:
                     break
         finally:
@@ -131,6 +134,14 @@ class Scans:
 
     def _hold(self) -> None:
         self._claim.hold(max(self._result_bytes + self._reading_bytes, self._growth.bytes()))
+
+
+def _expandable(piece: pa.Table) -> Iterator[pa.Table]:
+    """The piece, a part at a time where it has dictionaries: 4 MB of indices may stand for 2 GB of text."""
+    has_dictionaries = any(holds(field.type, pa.types.is_dictionary) for field in piece.schema)
+    step = PART_ROWS if has_dictionaries else max(1, piece.num_rows)
+    for start in range(0, piece.num_rows, step):
+        yield piece.slice(start, min(step, piece.num_rows - start))
 
 
 def _ordered(schema: pa.Schema) -> list[str]:

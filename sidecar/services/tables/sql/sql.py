@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from uuid import uuid4
@@ -86,6 +87,10 @@ def _named(query: QueryText, known: Iterable[str]) -> list[str]:
     return [*found]
 
 
+_FILE_SCAN = re.compile(r"^\s*(?!PYTHON )\w+ SCAN \[", re.MULTILINE)
+"""In the plan, a file that Polars would read: a second line, behind the text that `QueryText` accepts."""
+
+
 def _columns(sources: dict[str, Session]) -> list[str]:
     return [name for source in sources.values() for name in source.table.schema.names]
 
@@ -96,6 +101,8 @@ def _run(query: QueryText, sources: dict[str, Session], known: Known, scans: Sca
     with _faults(query, sources, known, scans):
         frames = {name: scans.frame(source.id, source.table) for name, source in sources.items()}
         frame = pl.SQLContext(frames=frames, register_globals=False, eager=False).execute(query.plain)
+        if _FILE_SCAN.search(frame.explain(optimized=False)):
+            raise query.invalid("table_function", "a query reads sessions, and no files", 0)
         schema = to_arrow(pl.DataFrame(schema=frame.collect_schema())).schema
         parts: list[pa.Table] = []
         size = 0

@@ -13,9 +13,10 @@ from msgspec import Struct
 from ....protocol.errors import SidecarError
 from ...json_rows import json_values
 from ...plain import decoded, storage, value_type
+from ..order.ranks import Ranks, has_ranks
 from ..selection import Selection
 from .bins import MAX_BINS, Bins, choose, places
-from .forms import Form, form_of, number, unit_of_deviation
+from .forms import Form, by_ranks, form_of, number, unit_of_deviation
 from .histogram import Histogram, ValueCount, histogram
 from .ordered import Counts, Ordered, counted
 from .runs import Runs, around
@@ -69,6 +70,8 @@ def summary(rows: Selection, index: int, budget_bytes: int | None, work: Work) -
     """Sorts the column. None where it has no values by its type, or none that can be told from each other: those that
     go by their JSON text, and have none."""
     form = form_of(rows.schema.field(index))
+    if form is not None and has_ranks(rows.table, index):
+        form = by_ranks(form, Ranks(rows.table, index))
     if form is None:
         return None
     try:

@@ -19,6 +19,7 @@ from ....protocol.errors import SidecarError
 from ....wire.limits import MAX_SAFE_INTEGER
 from ...json_rows import json_values
 from ...plain import decoded, is_text, large_type, storage, value_type
+from ..order.ranks import Ranks
 from . import steps
 
 if TYPE_CHECKING:
@@ -87,6 +88,15 @@ def _categorical(name: str, dtype: pa.DataType) -> Form:
     if wanted is not None:
         return Form("categorical", _keys(wanted), list, has_ends=False, is_looked_up=True)
     return Form("categorical", _texts(name), _said_texts, has_ends=False)
+
+
+def by_ranks(form: Form, ranks: Ranks) -> Form:
+    """The form of a dictionary by the ranks of its values, which are looked up to be said."""
+
+    def say(places: Sequence[Any]) -> list[Any]:
+        return form.say(ranks.values.take(pa.array(places, pa.int64())).to_pylist())
+
+    return form._replace(made=ranks, say=say)
 
 
 def _temporal(field: pa.Field, dtype: pa.DataType) -> Form:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...plain import decoded, is_text, storage, value_type
+from ...plain import is_text, value_type
 from ...table import PIECE_BYTES, Table
+from ..filters.value_tests import Test, by_value
 from ..order.passes import in_passes
 from ..order.pivots import Key
 from ..plan import Plan
@@ -115,14 +116,18 @@ def counted(rows: Selection, index: int, budget_bytes: int | None, work: Work) -
     has_nan, has_empty = pa.types.is_floating(dtype), _has_empty(dtype)
     for piece in rows.pieces([index], piece_bytes(budget_bytes)):
         work.check()
-        column = decoded(storage(piece.column(0)))
-        nulls += column.null_count
+        column = piece.column(0)
+        nulls += _count(pc.is_null, column, of_null=True)
         if has_nan:
-            nans += pc.sum(pc.is_nan(column)).as_py() or 0
+            nans += _count(pc.is_nan, column)
         if has_empty:
-            lengths = _lengths(column)
-            empties += pc.sum(pc.equal(lengths, 0)).as_py() or 0
+            empties += _count(lambda values: pc.equal(_lengths(values), 0), column)
     return Counts(nulls, nans if has_nan else None, empties if has_empty else None)
+
+
+def _count(test: Test, column: pa.ChunkedArray, of_null: bool = False) -> int:
+    """The rows that pass. A value of a dictionary is tested once, and not spelled out for each row."""
+    return pc.sum(by_value(test, of_null)(column)).as_py() or 0
 
 
 def _has_empty(dtype: pa.DataType) -> bool:

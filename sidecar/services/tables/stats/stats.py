@@ -18,6 +18,7 @@ from ..filters.filters import Filter
 from ..filters.search import Search
 from ..order.orders import RowOrders
 from ..order.passes import sort_bytes
+from ..order.ranks import RANK_BYTES, has_ranks
 from ..rows import chosen
 from ..selection import Selection
 from ..view import View
@@ -149,10 +150,12 @@ class Stats:
 
 
 def _needed(table: Table, index: int) -> int:
-    """What a sort of a column in memory takes. A dictionary is spelled out for it."""
+    """What a sort of a column in memory takes. A dictionary without ranks is spelled out for it."""
     column = table.select([index]).column(0)
     size = column.nbytes
-    if pa.types.is_dictionary(column.type):
+    if has_ranks(table, index):
+        size += table.rows * RANK_BYTES
+    elif pa.types.is_dictionary(column.type):
         size += sum(chunk.dictionary.nbytes * len(chunk) // max(1, len(chunk.dictionary)) for chunk in column.chunks)
     return sort_bytes(table.rows, size)
 

@@ -216,6 +216,8 @@ DIFFERENT: list[tuple[str, pa.Array, pa.Array]] = [
     ("null-empty", pa.array([None], pa.string()), pa.array([""])),
     ("null-nan", pa.array([None], pa.float64()), pa.array([NAN])),
     ("int-float", pa.array([BIG + 1]), pa.array([float(BIG)])),
+    ("int-float-rest", pa.array([1]), pa.array([1.5])),
+    ("int-float-null", pa.array([None], pa.int64()), pa.array([1.5])),
     ("int-infinity", pa.array([BIG]), pa.array([math.inf])),
     ("int-float-max", pa.array([2**63 - 1]), pa.array([float(2**63)])),
     ("int-uint", pa.array([-1]), pa.array([2**64 - 1], pa.uint64())),
@@ -281,6 +283,37 @@ def test_a_key_of_two_types_that_no_type_holds_has_two_columns() -> None:
         {"k_left": None, "k_right": 0.5, "status": "right_only"},
     ]
     assert len(answer.warnings) == 1
+
+
+def test_keys_at_the_ends_of_both_kinds_of_integers() -> None:
+    """2^63 and -2^63 have the same bits."""
+    left = pa.table({"k": pa.array([-(2**63), 2**63 - 1, -1], pa.int64())})
+    right = pa.table({"k": pa.array([2**63, 2**63 - 1, 2**64 - 1], pa.uint64())})
+    _, rows = compared(left, right, ["k"], include_equal=True)
+    assert [(row["k_left"], row["k_right"], row["status"]) for row in rows] == [
+        (-(2**63), None, "left_only"),
+        (2**63 - 1, 2**63 - 1, "equal"),
+        (-1, None, "left_only"),
+        (None, 2**63, "right_only"),
+        (None, 2**64 - 1, "right_only"),
+    ]
+
+
+def test_rows_of_the_right_alone_are_in_its_order() -> None:
+    left = pa.table({"k": [3, 1], "v": [0, 0]})
+    right = pa.table({"k": [9, 3, None, 7, 1, 8, 5], "v": [0] * 7})
+    _, rows = compared(left, right, ["k"])
+    assert [row["k"] for row in rows] == [9, None, 7, 8, 5]
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_lists_of_instants_and_of_what_a_clock_showed_do_not_compare(is_turned: bool) -> None:
+    caller = Caller()
+    zones = ("UTC", None) if is_turned else (None, "UTC")
+    for name, zone in zip("lr", zones, strict=True):
+        caller.load_table(pa.table({"k": [1], "v": pa.array([[1]], pa.list_(pa.timestamp("s", zone)))}), name)
+    fault = caller.error("tables/compare", {"left": "l", "right": "r", "keys": ["k"]})
+    assert (fault.kind, fault.data["column"]) == ("incomparable_columns", "v")
 
 
 # -- errors ------------------------------------------------------------------------------------------------------

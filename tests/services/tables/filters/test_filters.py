@@ -267,6 +267,16 @@ def test_nan_equals_itself_and_is_the_largest(
     assert rows(column, op, value) == expected
 
 
+@pytest.mark.parametrize("is_dictionary", [False, True], ids=["plain", "dictionary"])
+@pytest.mark.parametrize(
+    ("op", "expected"), [("is_nan", [0, 2, 3, 4, 5]), ("is_not_nan", [1])], ids=["is_nan", "is_not_nan"]
+)
+def test_of_a_null_it_is_not_known_whether_it_is_nan(is_dictionary: bool, op: Any, expected: list[int]) -> None:
+    column = pa.array(FLOATS)
+    column = column.dictionary_encode() if is_dictionary else column
+    assert passing(column, Filter(not_=Filter("column", op))) == expected
+
+
 def test_a_fraction_is_taken_as_the_column_would_hold_it() -> None:
     assert rows(pa.array([0.1, 0.2], pa.float32()), "eq", 0.1) == [0]
 

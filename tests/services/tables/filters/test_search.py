@@ -67,6 +67,22 @@ ALL = {
     **ORDERLESS,
     **{name: pa.array(values, dtype) for name, (dtype, values) in NESTED.items()},
     "null": pa.nulls(3),
+    "dense union": pa.UnionArray.from_dense(
+        pa.array([5, 7, 7, 5], pa.int8()),
+        pa.array([0, 0, 1, 1], pa.int32()),
+        [pa.array([12, 1]), pa.array(["x1", None])],
+        ["a", "b"],
+        [5, 7],
+    ),
+    "sparse union": pa.UnionArray.from_sparse(
+        pa.array([0, 1, 1, 0], pa.int8()), [pa.array([1, 12, 12, None]), pa.array(["x", "x", "y1", "x"])]
+    ),
+    "list of unions": pa.ListArray.from_arrays(
+        pa.array([0, 2, 3], pa.int32()),
+        pa.UnionArray.from_sparse(pa.array([0, 1, 1], pa.int8()), [pa.array([1, 2, 3]), pa.array(["x", "y1", None])]),
+    ),
+    "map of times": pa.array([[("k", 1)], None, [("l", None)]], pa.map_(pa.string(), pa.timestamp("ns"))),
+    "fixed list of durations": pa.array([[1, 22], None, [None, 3]], pa.list_(pa.duration("ns"), 2)),
     "integers as floats": pa.array([1e15, 1e16, 1e21, 1.5e-7, 1e-5, 123456.75, None]),
 }
 

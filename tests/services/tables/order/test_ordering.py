@@ -48,6 +48,11 @@ def category(indices: list[Any], values: list[Any], ordered: bool = False) -> pa
         pytest.param(pa.array([1.5, -1.5], pa.float16()), [1, 0], id="half floats"),
         pytest.param(pa.array([NAN, 1.0, math.inf, -math.inf]), [3, 1, 2, 0], id="NaN is greatest"),
         pytest.param(pa.array([True, False]), [1, 0], id="booleans"),
+        pytest.param(
+            pa.DictionaryArray.from_arrays(pa.array([1, 0]), pa.array([2.0, 1.0], pa.float16()), ordered=True),
+            [1, 0],
+            id="ordered dictionary of half floats",
+        ),
         pytest.param(pa.array(["b", "B", "ä", "a", ""]), [4, 1, 3, 0, 2], id="strings"),
         pytest.param(pa.array(["\U0001f600", "\uffff"]), [1, 0], id="by code point"),
         pytest.param(pa.array(["b", "a"], pa.string_view()), [1, 0], id="views"),
@@ -133,6 +138,29 @@ def test_ordered_categories_of_several_batches_follow_the_joined_order() -> None
     chunks = [category([1, None, 0], ["low", "mid"], True), category([1, 0, None], ["low", "high"], True)]
     assert order(pa.chunked_array(chunks)) == [2, 4, 0, 3, 1, 5]
     assert order(pa.chunked_array(chunks), descending=True) == [3, 0, 2, 4, 1, 5]
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [({}, [0, 3, 2, 1]), ({"descending": True}, [2, 0, 3, 1]), ({"nulls_last": False}, [1, 0, 3, 2])],
+    ids=str,
+)
+def test_a_null_among_the_values_of_an_ordered_dictionary(sort: dict[str, bool], expected: list[int]) -> None:
+    assert order(category([0, 1, 2, 0], ["b", None, "a"], True), **sort) == expected
+
+
+def test_a_key_that_is_named_again_says_nothing() -> None:
+    caller = Caller()
+    caller.load_table(pa.table({"v": [1, 2, 1], "w": [1, 2, 3]}))
+    again = [{"column": "v", "descending": True}] * 20_000
+    keys = [{"column": "v"}, *again, {"column": "w", "descending": True}]
+    assert caller.rows(columns=["w"], sort=keys)["w"].to_pylist() == [3, 1, 2]
+
+
+@pytest.mark.parametrize("dtype", [pa.null(), pa.string(), pa.float16()], ids=str)
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_dictionary_without_chunks(dtype: pa.DataType, ordered: bool) -> None:
+    assert order(pa.chunked_array([], pa.dictionary(pa.int32(), dtype, ordered))) == []
 
 
 def test_keys_count_in_their_order() -> None:

@@ -125,6 +125,17 @@ def test_another_view_does_not_wait(computing: Computing, asking: Asking) -> Non
     assert first.result(DEADLINE_S) == second.result(DEADLINE_S) == ORDER
 
 
+def test_the_same_view_of_another_table_does_not_wait(computing: Computing, asking: Asking) -> None:
+    first = asking.ask(RecordingContext())
+    computing.wait(0)
+    asking.table = EagerTable(pa.table({"v": [1, 2]}))
+    second = asking.ask(RecordingContext())
+    computing.wait(1)
+    computing.end(0)
+    computing.end(1)
+    assert first.result(DEADLINE_S) == second.result(DEADLINE_S) == ORDER
+
+
 def test_when_the_first_is_cancelled_one_of_the_others_takes_over(computing: Computing, asking: Asking) -> None:
     first = asking.ask(RecordingContext())
     computing.wait(0)

@@ -16,6 +16,8 @@ import pytest
 
 from sidecar.protocol.errors import SidecarError
 from sidecar.services.load.load import LoadResult
+from sidecar.services.tables.sql import scan
+from sidecar.services.tables.sql.column_types import sql_column
 from sidecar.services.tables.sql.query_text import QueryText
 from tests.services.caller import Caller, RecordingContext
 
@@ -84,6 +86,9 @@ def refused(caller: Caller, query: str, **params: Any) -> SidecarError:
         ("SELECT 'it''s -- no comment' AS s", [{"s": "it's -- no comment"}]),
         ("SELECT id FROM ORDERS LIMIT 1", [{"id": 1}]),
         ("SELECT * FROM orders WHERE id > 99", []),
+        ("SELECT count(*) AS n FROM orders a, customers b", [{"n": 12}]),
+        ("SELECT DISTINCT a.id FROM orders a, orders b, orders c WHERE a.id = 1", [{"id": 1}]),
+        ("SELECT count(*) AS n FROM (SELECT 1 FROM orders LIMIT 3) x, customers", [{"n": 9}]),
         ("SELECT row_number() OVER (ORDER BY id DESC) AS n FROM orders LIMIT 1", [{"n": 4}]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -161,6 +166,24 @@ def test_a_result_may_replace_what_it_reads(caller: Caller) -> None:
     sql(caller, "SELECT id + 1 AS id FROM orders", session="orders")
     sql(caller, "SELECT id + 1 AS id FROM orders", session="orders")
     assert caller.rows("orders")["id"].to_pylist() == [3, 4, 5, 6]
+
+
+def test_a_result_may_replace_the_file_that_it_reads(tmp_path: Path) -> None:
+    caller = Caller()
+    lazily(caller, tmp_path / "t.parquet", pa.table({"n": range(5000)}), "t", 500)
+    assert sql(caller, "SELECT n FROM t WHERE n % 2 = 1", session="t").rows == 2500
+    assert caller.rows("t")["n"].to_pylist() == [*range(1, 5000, 2)]
+    assert (caller.sessions()["t"].mode, caller.taken_bytes()) == ("eager", caller.sessions()["t"].bytes)
+
+
+@pytest.mark.parametrize("query", ["SELECT n FROM t", "SELECT n FROM t WHERE n >= 0"])
+@pytest.mark.parametrize("mode", ["eager", "lazy"])
+def test_rows_stay_in_their_order_however_many_batches_there_are(tmp_path: Path, mode: str, query: str) -> None:
+    numbers, caller = [n * 7919 % 20_011 for n in range(20_011)], Caller()
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"n": numbers}), path, row_group_size=97)
+    caller.load(path=str(path), session="t", mode=mode)
+    assert result(caller, query)["n"].to_pylist() == numbers
 
 
 def test_the_process_is_no_table() -> None:
@@ -360,6 +383,32 @@ def test_no_query_reads_a_file(caller: Caller, tmp_path: Path, form: str) -> Non
 
 
 @pytest.mark.parametrize(
+    "prefix", ["E", "e", "N", "n", "R", "U&", "u&", "BR", "rb", "X", "x", "1LE", "0xX", "1e5E", "1.LE"]
+)
+def test_a_string_with_escapes_is_refused_where_it_begins(caller: Caller, tmp_path: Path, prefix: str) -> None:
+    """With a backslash it would end elsewhere for Polars than here."""
+    path = tmp_path / "canary.csv"
+    path.write_text("canary\n4711\n", encoding="utf-8")
+    fault = refused(caller, rf"SELECT {prefix}'\'', 'x' FROM read_csv('{path}') --'")
+    assert (fault.kind, fault.data["reason"], fault.data["column"]) == ("invalid_query", "syntax", 8)
+
+
+def test_a_string_of_hexadecimal_digits_is_taken(caller: Caller) -> None:
+    assert result(caller, "SELECT X'00fF' AS b, x'' AS e").to_pylist() == [{"b": b"\x00\xff", "e": b""}]
+
+
+@pytest.mark.parametrize("verb", ["read", "scan", "write", "sink"])
+@pytest.mark.parametrize(
+    "query",
+    ["SELECT {}('x')", "SELECT id FROM orders WHERE {}('x') = 1", "SELECT id FROM orders ORDER BY {} ('x')"],
+    ids=["selected", "condition", "order"],
+)
+def test_a_call_with_the_name_of_a_file_function_is_refused_anywhere(caller: Caller, verb: str, query: str) -> None:
+    for name in (f"{verb}_csv", f"{verb.upper()}_CSV", f'"{verb}_anything"'):
+        assert refused(caller, query.format(name)).data["reason"] == "table_function"
+
+
+@pytest.mark.parametrize(
     "query",
     [
         "SELECT 1 AS n --\r FROM read_csv('x')",
@@ -372,7 +421,36 @@ def test_a_name_that_is_no_call_may_be_any(caller: Caller, query: str) -> None:
     assert result(caller, query)["n"].to_pylist() == [1]
 
 
-PIECES = ["FROM", "read_csv", '"read_csv"', "('CANARY')", "'", '"', "--", "\n", "/*", "*/", "$$", "\\", "`", "(", ","]
+@pytest.mark.parametrize("function", ["read_csv", "READ_CSV", '"read_csv"'])
+def test_a_file_in_the_plan_is_refused_whatever_the_text_was_taken_for(
+    caller: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    path = tmp_path / "canary.csv"
+    path.write_text("canary\n4711\n", encoding="utf-8")
+    monkeypatch.setattr(QueryText, "_check_tables", lambda _query: None)
+    fault = refused(caller, f"SELECT canary FROM orders, {function}('{path}') AS c")
+    assert (fault.kind, fault.data["reason"]) == ("invalid_query", "table_function")
+
+
+PIECES = [
+    "FROM",
+    "X",
+    "E",
+    "read_csv",
+    '"read_csv"',
+    "('CANARY')",
+    "'",
+    '"',
+    "--",
+    "\n",
+    "/*",
+    "*/",
+    "$$",
+    "\\",
+    "`",
+    "(",
+    ",",
+]
 
 
 def test_no_mixture_of_quotes_and_comments_hides_a_function(tmp_path: Path) -> None:
@@ -597,3 +675,73 @@ def test_dates_compare_as_dates() -> None:
     caller = Caller()
     caller.load_table(pa.table({"d": [dt.date(2026, 1, 1), dt.date(2026, 2, 1)]}), "t")
     assert result(caller, "SELECT d FROM t WHERE d > DATE '2026-01-15'").to_pylist() == [{"d": dt.date(2026, 2, 1)}]
+
+
+# -- what would end the process ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("SELECT " + "+".join(["id"] * 10_000) + " FROM orders", "complexity"),
+        ("SELECT " + "+".join(["1"] * 10_000), "complexity"),
+        ("SELECT " + " + ".join(["id + [1, 2][1]"] * 10_000) + " FROM orders", "complexity"),
+        ("SELECT " + "||".join(["customer"] * 10_000) + " FROM orders", "complexity"),
+        ("SELECT id" + "::int" * 10_000 + " FROM orders", "complexity"),
+        ("SELECT " + "INTERVAL " * 10_000 + "'1 day'", "complexity"),
+        ("SELECT " + "(1 + 1 + " * 600 + "1" + ")" * 600, "complexity"),
+        (" UNION ALL ".join(["SELECT id, id AS b FROM orders"] * 1000), "complexity"),
+        (" UNION ALL ".join(["SELECT 1, 2"] * 1000), "complexity"),
+        ("SELECT count(*) FROM orders o0" + "".join(f", orders o{n}" for n in range(1000)), "complexity"),
+        ("WITH RECURSIVE x AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM x) SELECT * FROM x", "statement"),
+        ("(WITH recursive x AS (SELECT 1 AS n) SELECT * FROM x)", "statement"),
+    ],
+    ids=[
+        "plus",
+        "literals",
+        "lists",
+        "concat",
+        "cast",
+        "interval",
+        "nested",
+        "union",
+        "values",
+        "from",
+        "recursive",
+        "in",
+    ],
+)
+def test_a_query_that_would_end_the_process_is_refused(caller: Caller, query: str, reason: str) -> None:
+    fault = refused(caller, query)
+    assert (fault.kind, fault.data["reason"]) == ("invalid_query", reason)
+    assert fault.data["column"] > 0
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("SELECT count(*) AS n FROM orders WHERE id IN (" + ", ".join(map(str, range(20_000))) + ")", [{"n": 4}]),
+        ("SELECT " + " + ".join(["1"] * 900) + " AS n", [{"n": 900}]),
+        ("SELECT count(*) AS n FROM (" + " UNION ALL ".join(["SELECT id FROM orders"] * 90) + ") x", [{"n": 360}]),
+        ("SELECT " + ", ".join(f"id AS c{n}" for n in range(2000)) + " FROM orders LIMIT 0", []),
+    ],
+    ids=["in", "plus", "union", "columns"],
+)
+def test_a_long_query_is_answered(caller: Caller, query: str, rows: list[dict[str, Any]]) -> None:
+    assert result(caller, query).to_pylist() == rows
+
+
+def test_dictionaries_are_decoded_a_part_at_a_time(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = 3 * scan.PART_ROWS + 5
+    indices = pa.array([row % 2 for row in range(rows)], pa.int32())
+    caller.load_table(pa.table({"s": pa.DictionaryArray.from_arrays(indices, ["a", "b"])}), "texts")
+    decoded: list[int] = []
+
+    def record(name: str, column: pa.ChunkedArray, table: str) -> pl.Series:
+        decoded.append(len(column))
+        return sql_column(name, column, table)
+
+    monkeypatch.setattr(scan, "sql_column", record)
+    assert result(caller, "SELECT count(*) AS n FROM texts WHERE s = 'b'").to_pylist() == [{"n": rows // 2}]
+    assert sum(decoded) == rows
+    assert max(decoded) == scan.PART_ROWS

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ...caller import Caller
+from ...caller import Caller, parquet_bytes, parquet_payload
 from .test_stats import chunks_of_two, figures, whole
 from .test_stats_types import assert_fits, rows_of, said
 
@@ -122,6 +122,31 @@ def test_infinities_are_in_the_tails() -> None:
     assert (few["bins"], few["above"]) == ([{"low": 1.0, "high": 1.0, "count": 1}], tail(1, "Infinity", "Infinity"))
 
 
+@pytest.mark.parametrize("finite", [20, 21])
+def test_infinities_take_no_bin_from_few_different_values(finite: int) -> None:
+    found = histogram([*map(float, range(finite)), math.inf, -math.inf])
+    assert (found["below"], found["above"]) == (tail(1, "-Infinity", "-Infinity"), tail(1, "Infinity", "Infinity"))
+    assert sum(filled(found)) == finite
+    assert all(bin["low"] == bin["high"] for bin in found["bins"]) is (finite == 20)
+
+
+def test_tails_that_are_counted_in_several_ranges_are_as_at_once() -> None:
+    """A memory limit so small that the column is sorted in several passes."""
+    dice = random.Random(1)
+    values = [dice.gauss(0, 1) ** 7 for _ in range(60_000)]
+    payload = parquet_payload(parquet_bytes(pa.table({"n": values}), row_group_size=5000))
+    found = []
+    for limit in (1_500_000, None):
+        caller = Caller(memory_limit_bytes=limit)
+        caller.load(parquet=payload, session="s", mode="lazy")
+        found.append(as_dict(caller.call("tables/stats", {"session": "s"}).columns[0].histogram))
+    assert found[0] == found[1]
+    low, high = edges(found[0])[0], edges(found[0])[-1]
+    below, above = [v for v in values if v < low], [v for v in values if v >= high]
+    assert found[0]["below"] == tail(len(below), min(below), max(below))
+    assert found[0]["above"] == tail(len(above), min(above), max(above))
+
+
 def test_numbers_up_to_the_largest_double() -> None:
     """An edge beyond it is none."""
     values = [math.ldexp(n / 64, 1024) for n in range(-63, 64)] + [1.7976931348623157e308, math.inf]
@@ -188,6 +213,21 @@ def test_the_long_tail_of_words() -> None:
     assert found["others"] == {"distinct": 20, "count": sum(range(1, 21))}
     assert (found["bins"], found["below"], found["above"]) == ([], None, None)
     assert figures(whole(pa.array(words).dictionary_encode()))["histogram"] == found
+
+
+@pytest.mark.parametrize(
+    ("least", "alone", "distinct", "count"),
+    [(0, 10, 20, 210), (5, 5, 20, 210), (15, 0, 15, 120), (28, 0, 2, 3), (30, 0, 0, 0)],
+)
+def test_the_others_of_a_view_are_those_that_it_has(least: int, alone: int, distinct: int, count: int) -> None:
+    """The values that are counted by themselves are those of the whole, also where the view has none of them."""
+    numbers = [n for n in range(30) for _ in range(30 - n)]
+    caller = Caller()
+    caller.load_table(pa.table({"n": numbers, "s": [f"w{n:02}" for n in numbers]}))
+    params = {"session": "s", "columns": ["s"], "filter": [{"column": "n", "op": "ge", "value": least}]}
+    found = as_dict(caller.call("tables/stats", params).columns[0].histogram)
+    assert sum(1 for entry in found["values"] if entry["count"]) == alone
+    assert found["others"] == {"distinct": distinct, "count": count}
 
 
 def test_booleans_are_categories() -> None:
