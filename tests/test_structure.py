@@ -27,7 +27,7 @@ ALLOWED = {
     "protocol": {"wire", "protocol", "version"},
     "runtime": {"wire", "protocol", "runtime"},
     "services": {"services", "streams.tokens", *SERVICE_NEEDS},
-    "streams": {"streams", "protocol.streams", "services.plain", "services.producers", *SERVICE_NEEDS},
+    "streams": {"streams", "protocol.streams", "services.plain", "services.producers", "services.sink", *SERVICE_NEEDS},
     "client": {"client", "services", "streams", "protocol", "wire", "runtime.platform", "runtime.readiness", "version"},
     "testing": {"client"},
     "commands": {"commands", "client", "services", "streams", "wire", "version"},

@@ -18,7 +18,7 @@ class Glyphs(NamedTuple):
     ellipsis: str
 
 
-BLOCKS = Glyphs("▁▂▃▄▅▆▇█", "·", "‹", "›", "█", "▏▎▍▌▋▊▉", "…")  # noqa: RUF001
+BLOCKS = Glyphs("▁▂▃▄▅▆▇█", "·", "‹", "›", "█", "▏▎▍▌▋▊▉", "…")  # noqa: RUF001 - the marks of tails are meant
 ASCII = Glyphs("12345678", ".", "<", ">", "#", "", "...")
 
 

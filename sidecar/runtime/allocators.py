@@ -22,7 +22,7 @@ def settle(is_limited: bool) -> None:
     than 64 KiB and Polars' jemalloc keeps no free pages. Sorts then take up to twice as long.
     """
     try:
-        is_glibc = bool(os.confstr("CS_GNU_LIBC_VERSION"))  # type: ignore[attr-defined,unused-ignore]
+        is_glibc = bool(os.confstr("CS_GNU_LIBC_VERSION"))  # type: ignore[attr-defined,unused-ignore]  # not on Windows
     except (AttributeError, ValueError):  # Windows has no such call, other C libraries no such name
         is_glibc = False
     if is_glibc:

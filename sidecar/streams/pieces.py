@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from ..protocol.errors import SidecarError
 from ..services.plain import holds
+from ..services.sink import Sink
 from ..wire.payload import Payload
 
 SMALL_BYTES = 16 * 1024
@@ -36,7 +37,7 @@ class PieceWriter:
     """Writes the batches of one direction, dictionaries included; all have the schema that it is made with."""
 
     def __init__(self, schema: pa.Schema, with_schema: bool) -> None:
-        self._sink = _Sink()
+        self._sink = Sink()
         self._has_dictionaries = any(holds(field.type, pa.types.is_dictionary) for field in schema)
         self._is_schema_due = with_schema
         options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=False, unify_dictionaries=False)
@@ -50,7 +51,7 @@ class PieceWriter:
             return [batch.serialize()]  # 1 µs, where the stream's writer takes 3
         self._is_schema_due = False
         self._writer.write_batch(batch, pa.KeyValueMetadata(metadata) if metadata else None)
-        buffers, self._sink.buffers = self._sink.buffers, []
+        buffers = self._sink.taken()
         if self._skip_bytes:
             buffers = self._without_schema(buffers)
         if sum(map(len, buffers)) < SMALL_BYTES:
@@ -63,34 +64,6 @@ class PieceWriter:
                 return buffers[index:]
             self._skip_bytes -= len(buffer)
         raise AssertionError("Arrow wrote a schema of another size")
-
-
-class _Sink:
-    """What Arrow takes for an open file; it hands over large buffers as they are."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self.buffers: list[Any] = []
-
-    def write(self, buffer: Any) -> int:
-        self.buffers.append(buffer)
-        return len(buffer)
-
-    def writable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
-    def flush(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 class PieceReader:

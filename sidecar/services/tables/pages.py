@@ -30,7 +30,7 @@ def parquet_page(page: pa.Table, _context: Context) -> Payload:
     import pyarrow.parquet as pq
 
     for field in page.schema:
-        if holds(field.type, _is_list_of_none):
+        if holds(field.type, is_list_of_none):
             raise _unencodable(f"it reads no column {field.name!r} of type {field.type}")
     page = _without_odd_dictionaries(compact_dictionaries(page))
     sink = pa.BufferOutputStream()
@@ -41,7 +41,7 @@ def parquet_page(page: pa.Table, _context: Context) -> Payload:
     return Payload("parquet", sink.getvalue())
 
 
-def _is_list_of_none(dtype: pa.DataType) -> bool:
+def is_list_of_none(dtype: pa.DataType) -> bool:
     """Lists of the fixed size 0: Arrow writes them so that it cannot read them, and aborts on some (pyarrow 26)."""
     return bool(pa.types.is_fixed_size_list(dtype) and dtype.list_size == 0)
 

@@ -13,7 +13,7 @@ from ...wire.payload import Payload
 from ..sessions import Sessions
 from ..table import Table
 from .filters.filters import Filter
-from .filters.search import Search, searched
+from .filters.search import Search
 from .order.ordering import Sort
 from .order.orders import RowOrders
 from .pages import ENCODERS, PageFormat
@@ -72,8 +72,7 @@ class Tables:
         table = self._sessions.get(params.session).table
         columns = chosen(params.columns, table)
         view = View(params.filter, params.search, params.sort)
-        if params.search is not None:
-            searched(params.search, table.schema)  # an empty text, too, names columns that there are
+        view.check(table.schema)
         if table.is_lazy or not (view.is_whole or self.orders.has(table, view)):
             context.leave_lane()  # it may take long
         if not view.is_whole:

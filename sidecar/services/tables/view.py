@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
+import pyarrow as pa
 
 from ...protocol.errors import SidecarError
 from .filters.filters import Filter, check_filters
-from .filters.search import Search
+from .filters.search import Search, searched
 from .order.ordering import Sort
 
 
@@ -24,6 +25,11 @@ class View(NamedTuple):
     def is_whole(self) -> bool:
         """Whether it is the table as it is."""
         return not self.filter and not self.sort and (self.search is None or not self.search.text)
+
+    def check(self, schema: pa.Schema) -> None:
+        """Raises `unknown_column`: a search for no text, too, names columns that there are."""
+        if self.search is not None:
+            searched(self.search, schema)
 
     def key(self) -> bytes:
         """The same for equal views. Raises `invalid_filter`."""

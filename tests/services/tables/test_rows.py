@@ -365,3 +365,11 @@ def test_what_stands_where_nulls_are_is_never_looked_at() -> None:
     for name in ("view", "d"):
         page = caller.rows(sort=[{"column": name, "descending": True}]).to_pydict()
         assert page[name] == [*sorted((v for v in expected[name] if v), reverse=True), None, None]
+
+
+@pytest.mark.parametrize(("method", "more"), [("rows", {}), ("stats", {}), ("export", {"format": "csv"})])
+def test_a_search_for_no_text_names_columns_that_there_are(method: str, more: dict[str, str]) -> None:
+    caller = Caller()
+    caller.load_table(pa.table({"a": [1]}))
+    params = {"session": "s", "search": {"text": "", "columns": ["b"]}, **more}
+    assert caller.error(f"tables/{method}", params).kind == "unknown_column"

@@ -135,6 +135,7 @@ class Export:
         check_writable(params.format, schema)
         context.leave_lane()
         view = View(params.filter, params.search, params.sort)
+        view.check(table.schema)
         order = None if view.is_whole else self._orders.get(table, view, context)
         context.check()
         return _Job(table, columns, schema, order, params, self._step_size(params.format))

@@ -13,7 +13,8 @@ from ....wire.limits import MIB
 from ...json_rows import ROWS_AT_ONCE
 from ...load.formats import Format
 from ...plain import decoded, holds, is_text
-from ..pages import compact_dictionaries
+from ...sink import Sink
+from ..pages import compact_dictionaries, is_list_of_none
 from .json_lines import JsonWriter
 from .separated import SeparatedWriter
 from .steps import Size
@@ -27,43 +28,6 @@ class Writer(Protocol):
 
     def finish(self) -> list[Any]:
         """The end of the file."""
-
-
-class Sink:
-    """What Arrow takes for an open file. It hands over large buffers as they are, without a copy."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self._buffers: list[Any] = []
-
-    def taken(self) -> list[Any]:
-        """What was written since the last time."""
-        buffers, self._buffers = self._buffers, []
-        return buffers
-
-    def write(self, buffer: Any) -> int:
-        """Of a file."""
-        self._buffers.append(buffer)
-        return len(buffer)
-
-    def writable(self) -> bool:
-        """Of a file."""
-        return True
-
-    def readable(self) -> bool:
-        """Of a file."""
-        return False
-
-    def seekable(self) -> bool:
-        """Of a file."""
-        return False
-
-    def flush(self) -> None:
-        """Of a file."""
-
-    def close(self) -> None:
-        """Of a file."""
 
 
 class ArrowWriter:
@@ -164,7 +128,7 @@ def check_writable(format: Format, schema: pa.Schema) -> None:
     if not len(schema) and format in ("parquet", "csv", "tsv"):
         raise _unencodable(format, "a table without columns: its rows would be lost")
     for field in schema:
-        if format == "parquet" and holds(field.type, _is_list_of_none):
+        if format == "parquet" and holds(field.type, is_list_of_none):
             raise _unencodable(format, "Parquet readers have none", field)
     fault = _fault(format, schema)
     if fault is None:
@@ -196,8 +160,3 @@ def _unencodable(format: Format, reason: object, field: pa.Field | None = None) 
     what = "this table" if field is None else f"column {field.name!r} of type {field.type}"
     data = {} if field is None else {"column": field.name, "dtype": str(field.type)}
     return SidecarError("unencodable_column", f"{format} cannot hold {what}: {reason}", format=format, **data)
-
-
-def _is_list_of_none(dtype: pa.DataType) -> bool:
-    """Lists of the fixed size 0: Arrow writes them so that it cannot read them, and aborts on some (pyarrow 26)."""
-    return bool(pa.types.is_fixed_size_list(dtype) and dtype.list_size == 0)

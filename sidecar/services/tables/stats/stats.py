@@ -114,6 +114,7 @@ class Stats:
 
     def _selection(self, table: Table, params: StatsParams, work: Work) -> Selection:
         view = View(params.filter, params.search)
+        view.check(table.schema)
         return Selection(table, None if view.is_whole else self._orders.get(table, view, work))
 
     def _column(self, table: Table, rows: Selection, index: int, work: Work) -> ColumnStats:
