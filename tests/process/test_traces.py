@@ -221,10 +221,14 @@ class CreationWatch:
 
 @pytest.fixture
 def spills(tmp_path: Path) -> tuple[dict[str, str], CreationWatch]:
-    """An environment in which Polars has a tenth of the memory that the work takes, and a watch of where it spills."""
+    """An environment in which Polars has a tenth of the memory that the work takes, and a watch of where it spills.
+
+    Without the settings of this process, which has the sidecar's as soon as another test imports its services.
+    """
     folder = tmp_path / "spill"
     folder.mkdir()
-    environment = {**os.environ, "POLARS_OVERRIDE_TOTAL_MEMORY_MB": "100", "POLARS_OOC_SPILL_DIR": str(folder)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("POLARS_")}
+    environment = {**inherited, "POLARS_OVERRIDE_TOTAL_MEMORY_MB": "100", "POLARS_OOC_SPILL_DIR": str(folder)}
     return environment, CreationWatch(folder)
 
 
