@@ -1,5 +1,5 @@
 """`python -m sidecar` is `arrow-sidecar`."""
 
-from .cli import main
+from .start import main
 
 main()

@@ -1,11 +1,11 @@
 """The composition root: the one place where services meet the runtime.
 
-The order matters. The wire is claimed before anything could print, the host is greeted before anything heavy is
-imported, and only then come the services.
+It is imported when the host has been greeted (see `serving`).
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
@@ -13,11 +13,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import phases
 from .mount import Sidecar
 from .wire.limits import GIB, MIB, Limits
 
 if TYPE_CHECKING:
-    from .protocol.methods import Method
+    from .protocol.methods import Method, Methods
+    from .runtime.stdio import Wire
+    from .services.producers import StreamMethod
 
 
 GIVE_BACK_S = 0.5
@@ -25,8 +28,17 @@ GIVE_BACK_S = 0.5
 follow each other wait for it: 25 ms for a trim and for fresh pages, of 100 MB (measured)."""
 
 
+WARM_AFTER_S = 0.1
+"""How long a host has the process for itself once it is served. A first load that met the warming would take 10 ms
+more (measured), as a library that is opened keeps Python's lock."""
+
+
 STACK_BYTES = 8 * MIB
 """Of every thread: Polars works on a nested query by recursion, and Windows and macOS give less by themselves."""
+
+
+TABLES = ("tables/compare", "tables/export", "tables/rows", "tables/sql", "tables/stats")
+STREAMS = ("describe", "services/call", "streams/checkpoint", "streams/list", "streams/open", "streams/resume")
 
 
 class Options(NamedTuple):
@@ -42,48 +54,43 @@ class Options(NamedTuple):
     services: tuple[str, ...] = ()
     max_streams: int = 1024
     stream_idle_s: float = 3600.0
+    warms: bool = True
 
 
-def serve(options: Options, mounted: Sidecar | None = None) -> None:
-    """Serve the host at the other end of standard input and output. Ends the process; raises `NoWire` before it
-    has begun."""
-    from .runtime import allocators, platform, stdio
+def serve(wire: Wire, options: Options, mounted: Sidecar | None = None) -> None:
+    """Serve the host, which has been greeted, on `wire`. Ends the process. Raises `MountError`."""
+    from .runtime import allocators
 
-    wire = stdio.claim()
-    platform.settle_signals()
-    sidecar = mounted or Sidecar()
-    _greet(wire, options, None if options.services else sidecar)
+    gc.disable()  # what is imported stays; to look through it for garbage takes 12 % of the imports (measured)
     allocators.settle(options.memory_limit_bytes is not None)
     threading.stack_size(STACK_BYTES)
 
     from .runtime.server import Server
+    from .runtime.warming import Warming
     from .runtime.wire_log import WireLog
     from .services.allocations import give_back
+    from .services.first_use import STEPS
 
     line = "%(levelname)s %(name)s: %(message)s"
     logging.basicConfig(stream=sys.stderr, level=options.log_level.upper(), format=line)
-    sidecar = sidecar.including(options.services)
+    sidecar = (mounted or Sidecar()).including(options.services)
     limits = options.limits, options.max_pending_bytes, options.max_streams, options.stream_idle_s
-    made = methods(options, sidecar, lambda *notice: server.notify(*notice), lambda: freed())
+    made = methods(options, sidecar, lambda *notice: server.notify(*notice), lambda: freed(), phases.passed_at_ms)
     server = Server(wire, made, *limits)
     freed = server.coalesced(GIVE_BACK_S, give_back)
     logging.getLogger("sidecar").addHandler(WireLog(server))
-    server.run(options.host_pid)
+    gc.freeze()
+    gc.enable()
+    phases.passed(phases.LIBRARIES)
+    warming = Warming({"the nouns": made.make_all, **STEPS}, lambda: phases.passed(phases.WARMED))
+    warm = server.coalesced(WARM_AFTER_S, warming.start)
 
+    def on_serving() -> None:
+        phases.passed(phases.SERVING)
+        if options.warms:
+            warm()
 
-def _greet(wire: Any, options: Options, sidecar: Sidecar | None) -> None:
-    from .protocol.hello import hello_frame
-    from .runtime.platform import write_some
-
-    digest = None if sidecar is None else sidecar.methods_digest()
-    frame = memoryview(hello_frame(options.limits, options.max_pending_bytes, options.memory_limit_bytes, digest))
-    try:
-        while frame:
-            frame = frame[write_some(wire.output_fd, [frame]) :]
-    except OSError:
-        from .runtime.stopping import EXIT_OUTPUT_BROKEN
-
-        sys.exit(EXIT_OUTPUT_BROKEN)
+    server.run(options.host_pid, on_serving)
 
 
 def methods(
@@ -91,60 +98,77 @@ def methods(
     sidecar: Sidecar | None = None,
     notify: Callable[[str, dict[str, Any]], None] = lambda _method, _params: None,
     on_freed: Callable[[], None] = lambda: None,
-) -> dict[str, Method]:
+    startup: Callable[[], list[tuple[str, float]]] = list,
+) -> Methods:
     """Every method by name, its services made. `notify` sends what they say without being asked; `on_freed` is called
-    where memory became free."""
-    from .protocol.methods import InitializeParams, Method
+    where memory became free; `startup` tells which phases this process has passed and when, in milliseconds.
+
+    Importing the tables and the streams takes 30 ms, which a first load does without.
+    """
+    from .protocol.methods import InitializeParams, Method, Methods
     from .services import process, sessions
     from .services.load import incoming, load
     from .services.paths import PathPolicy
-    from .services.producers import StreamMethod
-    from .services.tables import rows
-    from .services.tables.compare import compare
-    from .services.tables.export import export
-    from .services.tables.sql import sql
-    from .services.tables.stats import stats
-    from .streams import describe, handlers
-    from .streams.tokens import TokenKeys, TokenSeal
+    from .streams.tokens import TokenKeys
 
     sidecar = sidecar or Sidecar()
     token_keys = TokenKeys.minted()
-    described = describe.Description(sidecar.services)
     paths = PathPolicy(options.allow_paths)
     registry = sessions.Sessions(options.memory_limit_bytes, options.evict, notify, on_freed)
     noun_load = load.Load(registry, paths)
-    noun_process = process.Process(registry, paths, token_keys, sidecar.methods_digest())
-    noun_tables = rows.Tables(registry)
-    noun_stats = stats.Stats(registry, noun_tables.orders)
-    noun_export = export.Export(registry, paths, noun_tables.orders)
-    noun_sql = sql.Sql(registry)
-    noun_compare = compare.Compare(registry)
-    streaming: dict[str, StreamMethod] = {
-        "tables/export": StreamMethod(export.ExportParams, noun_export.stream),
-        "tables/stats": StreamMethod(stats.StatsParams, noun_stats.stream),
-        incoming.METHOD: StreamMethod(incoming.StreamParams, incoming.Uploads(registry).open),
-    }
-    mounted = handlers.Services(sidecar.services, TokenSeal(token_keys, time.time), nouns=streaming)
+    noun_process = process.Process(registry, paths, token_keys, sidecar.methods_digest(), startup)
+    streaming: dict[str, StreamMethod] = {}
 
     def cheap(_params: Any) -> bool:
         return True
 
-    return {
-        "describe": Method(describe.DescribeParams, described.describe),
-        "initialize": Method(InitializeParams, noun_process.initialize, cheap),
-        "load": Method(load.LoadParams, noun_load.load, drains=incoming.METHOD),
-        "ping": Method(process.PingParams, noun_process.ping, cheap),
-        "services/call": Method(handlers.CallParams, mounted.call),
-        "sessions/close": Method(sessions.CloseParams, registry.close_session),
-        "sessions/list": Method(sessions.ListParams, registry.list_sessions, cheap),
-        "stats": Method(process.StatsParams, noun_process.stats, cheap),
-        "streams/checkpoint": Method(handlers.CheckpointParams, mounted.checkpoint),
-        "streams/list": Method(handlers.StreamsParams, mounted.list_streams, cheap),
-        "streams/open": Method(handlers.OpenParams, mounted.open),
-        "streams/resume": Method(handlers.ResumeParams, mounted.resume),
-        "tables/export": Method(export.ExportParams, noun_export.export),
-        "tables/compare": Method(compare.CompareParams, noun_compare.compare),
-        "tables/rows": Method(rows.RowsParams, noun_tables.rows, noun_tables.is_cheap),
-        "tables/sql": Method(sql.SqlParams, noun_sql.sql),
-        "tables/stats": Method(stats.StatsParams, noun_stats.stats),
-    }
+    def tables() -> dict[str, Method]:
+        from .services.producers import StreamMethod
+        from .services.tables import rows
+        from .services.tables.compare import compare
+        from .services.tables.export import export
+        from .services.tables.sql import sql
+        from .services.tables.stats import stats
+
+        noun_tables = rows.Tables(registry)
+        noun_stats = stats.Stats(registry, noun_tables.orders)
+        noun_export = export.Export(registry, paths, noun_tables.orders)
+        streaming["tables/export"] = StreamMethod(export.ExportParams, noun_export.stream)
+        streaming["tables/stats"] = StreamMethod(stats.StatsParams, noun_stats.stream)
+        return {
+            "tables/compare": Method(compare.CompareParams, compare.Compare(registry).compare),
+            "tables/export": Method(export.ExportParams, noun_export.export),
+            "tables/rows": Method(rows.RowsParams, noun_tables.rows, noun_tables.is_cheap),
+            "tables/sql": Method(sql.SqlParams, sql.Sql(registry).sql),
+            "tables/stats": Method(stats.StatsParams, noun_stats.stats),
+        }
+
+    def streams() -> dict[str, Method]:
+        from .services.producers import StreamMethod
+        from .streams import describe, handlers
+        from .streams.tokens import TokenSeal
+
+        made["tables/stats"]  # and the other tables, which stream too
+        streaming[incoming.METHOD] = StreamMethod(incoming.StreamParams, incoming.Uploads(registry).open)
+        mounted = handlers.Services(sidecar.services, TokenSeal(token_keys, time.time), nouns=streaming)
+        return {
+            "describe": Method(describe.DescribeParams, describe.Description(sidecar.services).describe),
+            "services/call": Method(handlers.CallParams, mounted.call),
+            "streams/checkpoint": Method(handlers.CheckpointParams, mounted.checkpoint),
+            "streams/list": Method(handlers.StreamsParams, mounted.list_streams, cheap),
+            "streams/open": Method(handlers.OpenParams, mounted.open),
+            "streams/resume": Method(handlers.ResumeParams, mounted.resume),
+        }
+
+    made = Methods(
+        {
+            "initialize": Method(InitializeParams, noun_process.initialize, cheap),
+            "load": Method(load.LoadParams, noun_load.load, drains=incoming.METHOD),
+            "ping": Method(process.PingParams, noun_process.ping, cheap),
+            "sessions/close": Method(sessions.CloseParams, registry.close_session),
+            "sessions/list": Method(sessions.ListParams, registry.list_sessions, cheap),
+            "stats": Method(process.StatsParams, noun_process.stats, cheap),
+        },
+        {tables: TABLES, streams: STREAMS},
+    )
+    return made

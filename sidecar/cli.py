@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .commands.argument_types import count, directory, seconds, size
+from . import serve_options
+from .commands.argument_types import count, rounds, seconds
 from .commands.exits import plain_errors
-from .version import PROTOCOL_VERSION, VERSION
+from .version import PROTOCOL_VERSION, VERSION, Build
 
 if TYPE_CHECKING:
     from .mount import Sidecar
@@ -18,16 +19,18 @@ if TYPE_CHECKING:
 EXIT_USAGE = 64
 
 
-def main(argv: Sequence[str] | None = None, mounted: Sidecar | None = None) -> None:
-    """The console script, and that of a service's own program, with the services that it mounted."""
-    parser = _parser(mounted)
+def main(argv: Sequence[str] | None = None, mounted: Sidecar | None = None, build: Build | None = None) -> None:
+    """The console script, that of a service's own program, with the services that it mounted, and that of a frozen
+    executable."""
+    parser = _parser(mounted, build)
     arguments, rest = parser.parse_known_args(argv)
     if rest and (not hasattr(arguments, "pairs") or any(word.startswith("-") for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     arguments.rest = rest  # the pairs that stand behind an option: argparse takes those before it alone
     arguments.mounted = mounted
+    arguments.build = build or Build()
     if arguments.version:
-        _version(arguments.json)
+        _version(arguments.build, arguments.json)
     elif arguments.command is None:
         parser.print_help()
     else:
@@ -38,13 +41,12 @@ class _Parser(argparse.ArgumentParser):
     """Usage errors exit with 64 (EX_USAGE), as documented; argparse's own code is 2."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        self.print_usage(sys.stderr)
-        self.exit(EXIT_USAGE, f"{self.prog}: error: {message}\n")
+        self.exit(EXIT_USAGE, f"{self.format_usage()}{self.prog}: error: {message}\n")
 
 
-def _parser(mounted: Sidecar | None) -> argparse.ArgumentParser:
+def _parser(mounted: Sidecar | None, build: Build | None) -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="arrow-sidecar" if mounted is None else os.path.basename(sys.argv[0]),
+        prog="arrow-sidecar" if mounted is None and build is None else os.path.basename(sys.argv[0]),
         description="DataFrames for desktop apps, over standard input and output: no port, no temp file.",
     )
     parser.add_argument("--version", action="store_true", help="print the versions and stop")
@@ -55,29 +57,25 @@ def _parser(mounted: Sidecar | None) -> argparse.ArgumentParser:
     _add_call(commands)
     _add_inspect(commands)
     _add_query(commands)
-    commands.add_parser("doctor", help="say whether this installation works here").set_defaults(run=_doctor)
-    commands.add_parser("demo", help="load a table in three ways and page through it").set_defaults(run=_demo)
+    _add_doctor(commands)
+    if build is None:  # the demo's table is half a megabyte
+        commands.add_parser("demo", help="load a table in three ways and page through it").set_defaults(run=_demo)
     return parser
 
 
 def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     serve = commands.add_parser("serve", help="serve the host that started this process (what apps run)")
-    serve.add_argument(
-        "--allow-path", type=directory, action="append", metavar="DIR", help="read and write only below DIR; repeatable"
-    )
-    serve.add_argument("--memory-limit", type=size, metavar="SIZE", help="refuse work beyond this, over all sessions")
-    serve.add_argument("--evict", action="store_true", help="at the limit, close sessions that were not used for long")
-    serve.add_argument("--max-header", type=size, default="16M", metavar="SIZE", help="largest header of a frame (16M)")
-    serve.add_argument("--max-payload", type=size, default="2G", metavar="SIZE", help="largest payload of a frame (2G)")
-    serve.add_argument("--max-pending", type=size, default="4G", metavar="SIZE", help="requests that wait (4G)")
-    serve.add_argument(
-        "--service", action="append", default=[], metavar="MODULE:FACTORY", help="mount what it returns; repeatable"
-    )
-    serve.add_argument("--max-streams", type=count, default=1024, metavar="N", help="open streams (1024)")
-    serve.add_argument("--stream-idle", type=count, default=3600, metavar="S", help="end silent streams (3600 s)")
-    serve.add_argument("--host-pid", type=int, metavar="PID", help="die with this parent; 0: watch only the input")
-    serve.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="warning")
+    for name, settings in serve_options.OPTIONS.items():
+        serve.add_argument(name, **settings)
     serve.set_defaults(run=_serve)
+
+
+def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
+    doctor = commands.add_parser("doctor", help="say whether this installation works here, and how fast it starts")
+    doctor.add_argument("--startup", action="store_true", help="start sidecars, and show how long each phase takes")
+    doctor.add_argument("--rounds", type=rounds, metavar="N", help="with --startup: how many to start (5)")
+    doctor.add_argument("--json", action="store_true", help="with --startup: print JSON")
+    doctor.set_defaults(run=_doctor)
 
 
 def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -157,12 +155,17 @@ def _add_target(command: _Parser) -> None:
     )
 
 
+def _is_own(arguments: argparse.Namespace) -> bool:
+    """Whether this program has services of its own."""
+    return arguments.mounted is not None or bool(arguments.build.services)
+
+
 def _describe(arguments: argparse.Namespace) -> None:
     with plain_errors():
         from .commands.describe import describe
         from .commands.target import target
 
-        chosen = target(arguments.cmd, arguments.service, arguments.mounted is not None)
+        chosen = target(arguments.cmd, arguments.service, _is_own(arguments))
         describe(chosen, arguments.service_name, arguments.format)
 
 
@@ -178,7 +181,7 @@ def _call(arguments: argparse.Namespace) -> None:
             timeout_s=arguments.timeout,
             limit_rows=arguments.limit,
         )
-        chosen = target(arguments.cmd, arguments.service, arguments.mounted is not None)
+        chosen = target(arguments.cmd, arguments.service, _is_own(arguments))
         call(chosen, arguments.method, [*arguments.pairs, *arguments.rest], options)
 
 
@@ -213,10 +216,19 @@ def _query(arguments: argparse.Namespace) -> None:
         query(arguments.query, arguments.files, options)
 
 
-def _doctor(_arguments: argparse.Namespace) -> None:
-    from .commands.doctor import doctor
+def _doctor(arguments: argparse.Namespace) -> None:
+    with plain_errors():
+        if arguments.startup:
+            from .commands.startup import startup
 
-    sys.exit(doctor())
+            startup(arguments.rounds or 5, arguments.json)
+        else:
+            from .commands.doctor import doctor
+            from .commands.mistake import Mistake
+
+            if arguments.rounds or arguments.json:
+                raise Mistake("--rounds and --json say how `doctor --startup` measures: add --startup")
+            sys.exit(doctor(arguments.build.libraries))
 
 
 def _demo(_arguments: argparse.Namespace) -> None:
@@ -227,46 +239,17 @@ def _demo(_arguments: argparse.Namespace) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    from .app import Options, serve
-    from .mount import MountError
-    from .runtime.stdio import NoWire
-    from .wire.limits import Limits
+    from .serving import serve
 
-    host_pid = os.getppid() if arguments.host_pid is None else arguments.host_pid
-    options = Options(
-        limits=Limits(arguments.max_header, arguments.max_payload),
-        max_pending_bytes=arguments.max_pending,
-        memory_limit_bytes=arguments.memory_limit,
-        evict=arguments.evict,
-        allow_paths=arguments.allow_path,
-        host_pid=host_pid or None,
-        log_level=arguments.log_level,
-        services=tuple(arguments.service),
-        max_streams=arguments.max_streams,
-        stream_idle_s=arguments.stream_idle,
-    )
-    try:
-        serve(options, arguments.mounted)
-    except MountError as fault:
-        if fault.__cause__ is not None:
-            import traceback
-
-            traceback.print_exception(fault.__cause__)
-        sys.stderr.write(f"arrow-sidecar: {fault}\n")
-        sys.exit(EXIT_USAGE)
-    except NoWire as fault:
-        sys.stderr.write(
-            f"arrow-sidecar: {fault}.\n"
-            "`arrow-sidecar serve` is started by an app, which speaks to it through pipes (see PROTOCOL.md).\n"
-            "To look at a file, run: arrow-sidecar inspect FILE. To see it work: arrow-sidecar demo.\n"
-        )
-        sys.exit(EXIT_USAGE)
+    serve(vars(arguments), arguments.mounted, arguments.build)
 
 
-def _version(as_json: bool) -> None:
+def _version(build: Build, as_json: bool) -> None:
     if as_json:
         import json
 
-        print(json.dumps({"version": VERSION, "protocol_version": PROTOCOL_VERSION, "python": sys.version.split()[0]}))
+        python = sys.version.split()[0]
+        versions = {"version": VERSION, "protocol_version": PROTOCOL_VERSION, "python": python, "build_id": build.id}
+        print(json.dumps(versions))
     else:
         print(f"arrow-sidecar {VERSION} (protocol {PROTOCOL_VERSION})")

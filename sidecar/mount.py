@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Sidecar:
     def run(self, argv: Sequence[str] | None = None) -> None:
         """The command line of `arrow-sidecar`, with these services: `serve` for hosts, `call` and `describe` for
         people. `argv` is `sys.argv` without the program, unless it is given."""
-        from .cli import main
+        from .start import main
 
         main(argv, self)
 
@@ -75,15 +76,7 @@ def _made(spec: str) -> Any:
     names = [*module_name.split("."), factory_name]
     if module_name.endswith(".py") or not all(name.isidentifier() for name in names):
         raise MountError(f"--service {spec}: write it as module:factory, without a path and without .py")
-    if "" not in sys.path:
-        sys.path.append("")  # last, so that a file in the current directory hides nothing that is installed
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as fault:
-        if fault.name is None or not f"{module_name}.".startswith(f"{fault.name}."):
-            message = f"--service {spec}: {module_name} needs a module {fault.name!r}, which is missing"
-            raise MountError(message) from None
-        raise MountError(f"--service {spec}: there is no module {fault.name!r} here") from None
+    module = _imported(spec, module_name)
     factory: Callable[[], Any] | None = getattr(module, factory_name, None)
     if not callable(factory):
         raise MountError(f"--service {spec}: {module_name} has no function {factory_name!r}")
@@ -95,3 +88,17 @@ def _made(spec: str) -> Any:
         raise MountError(f"--service {spec}: {fault}") from None
     except Exception as fault:
         raise MountError(f"--service {spec}: {factory_name} raised {type(fault).__name__}: {fault}") from fault
+
+
+def _imported(spec: str, name: str) -> ModuleType:
+    is_frozen = getattr(sys, "frozen", False)
+    if not is_frozen and "" not in sys.path:  # a frozen executable runs no code but its own
+        sys.path.append("")  # last, so that a file in the current directory hides nothing that is installed
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as fault:
+        missing = fault.name
+    if missing is None or not f"{name}.".startswith(f"{missing}."):
+        raise MountError(f"--service {spec}: {name} needs a module {missing!r}, which is missing")
+    place = f"in this executable: freeze it in (packaging/build.py --service {spec})" if is_frozen else "here"
+    raise MountError(f"--service {spec}: there is no module {missing!r} {place}")

@@ -1,7 +1,7 @@
 """pytest fixtures that start the real process, from source or from an executable.
 
-In a `conftest.py`: `pytest_plugins = ["sidecar.testing"]`. Then `pytest --sidecar-cmd dist/arrow-sidecar` runs the
-same tests against a frozen executable.
+In a `conftest.py`: `pytest_plugins = ["sidecar.testing"]`. Then `pytest --sidecar-cmd=dist/…/arrow-sidecar` runs
+the same tests against a frozen executable.
 """
 
 from __future__ import annotations
@@ -33,9 +33,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def sidecar_command(pytestconfig: pytest.Config) -> list[str]:
     """The command that starts a sidecar, without `serve`."""
     given: str | None = pytestconfig.getoption("--sidecar-cmd")
-    if not given:
-        return default_command()
-    return [given] if os.path.exists(given) else shlex.split(given)
+    return command_words(given) if given else default_command()
+
+
+def command_words(given: str) -> list[str]:
+    """The words of a command that is given as one option: a path as it is, whatever is in it, or words as for a shell.
+    A path is made absolute, since a test may run in a folder of its own."""
+    return [os.path.abspath(given)] if os.path.exists(given) else shlex.split(given)
 
 
 @pytest.fixture

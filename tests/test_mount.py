@@ -14,7 +14,6 @@ from sidecar import ContractError, Sidecar
 from sidecar.client import Host, SidecarGone
 from sidecar.mount import MountError
 from sidecar.protocol.hello import methods_digest
-from sidecar.testing import SpawnHost
 
 MODULE = """
 from typing import Protocol
@@ -67,12 +66,13 @@ def env(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(tmp_path)}
 
 
-def test_several_services_beside_the_nouns(spawn_host: SpawnHost, env: dict[str, str]) -> None:
-    host = spawn_host("--service", "greeter:noisy", "--service", "waiter:make", env=env)
-    assert host.service(Greeter).hello("Ada") == "Greeter says hello to Ada"
-    assert host.service(Waiter).hello("Ada") == "Waiter says hello to Ada"
-    assert [service.name for service in host.describe()] == ["Greeter", "Waiter"]
-    assert host.sessions.list().sessions == []
+def test_several_services_beside_the_nouns(env: dict[str, str]) -> None:
+    options = ["--service", "greeter:noisy", "--service", "waiter:make"]
+    with Host.spawn(options=options, env=env) as host:
+        assert host.service(Greeter).hello("Ada") == "Greeter says hello to Ada"
+        assert host.service(Waiter).hello("Ada") == "Waiter says hello to Ada"
+        assert [service.name for service in host.describe()] == ["Greeter", "Waiter"]
+        assert host.sessions.list().sessions == []
 
 
 def test_the_digest_of_a_program_is_in_its_hello(env: dict[str, str], tmp_path: Path) -> None:
@@ -138,6 +138,20 @@ def test_including_nothing_changes_nothing() -> None:
     with pytest.raises(MountError, match="there is no module 'nobody' here"):
         sidecar.including(["nobody:make"])
     assert list(sidecar.services) == ["Greeter"]
+
+
+def test_a_frozen_sidecar_says_how_to_freeze_a_service_in(
+    env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks nowhere else, though there is such a file in the current directory."""
+    path = [folder for folder in sys.path if folder not in ("", str(tmp_path))]
+    monkeypatch.setattr(sys, "path", list(path))
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.chdir(tmp_path)
+    message = r"no module 'waiter' in this executable: freeze it in \(packaging/build.py --service waiter:make\)$"
+    with pytest.raises(MountError, match=message):
+        Sidecar().including(["waiter:make"])
+    assert sys.path == path
 
 
 def test_a_file_in_the_current_directory_hides_nothing(tmp_path: Path) -> None:

@@ -80,19 +80,18 @@ def test_the_exchange_runs_as_it_stands(tmp_path: Path) -> None:
     assert run(tmp_path, "scaler.py") == ["3.0", "{'value': [3.0, 6.0]}"]
 
 
-def test_the_commands_print_what_is_shown() -> None:
+def test_the_commands_print_what_is_shown(sidecar_command: list[str]) -> None:
     (block,) = re.findall(r"```console\n(.*?)```", README, re.S)
     for command, *lines in (part.splitlines() for part in block.split("$ arrow-sidecar ")[1:]):
-        printed = iter(on_terminal(shlex.split(command)))
+        printed = iter(on_terminal([*sidecar_command, *shlex.split(command)]))
         assert all(line in printed for line in lines if line != "…"), command
 
 
-def on_terminal(arguments: list[str]) -> list[str]:
+def on_terminal(command: list[str]) -> list[str]:
     """What a command prints on a terminal of 100 columns, in the folder of the flights."""
     data = Path(__file__).parents[1] / "sidecar" / "commands" / "data"
     controller, terminal = pty.openpty()
     env = {**os.environ, "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
-    command = [sys.executable, "-P", "-m", "sidecar", *arguments]
     with subprocess.Popen(command, cwd=data, env=env, stdin=subprocess.DEVNULL, stdout=terminal) as process:
         os.close(terminal)
         with open(controller, "rb", buffering=0) as screen:
@@ -113,8 +112,8 @@ def test_every_method_is_in_the_table() -> None:
     assert set(METHODS) <= {name for row in rows for name in re.findall(r"`([a-z/]+)`", row)}
 
 
-def test_every_option_of_serve_is_named() -> None:
-    command = [sys.executable, "-P", "-m", "sidecar", "serve", "--help"]
+def test_every_option_of_serve_is_named(sidecar_command: list[str]) -> None:
+    command = [*sidecar_command, "serve", "--help"]
     help_text = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     offered = set(re.findall(r"--[a-z-]+", help_text)) - {"--help", "--log-level"}
     (block,) = re.findall(r"arrow-sidecar serve  .*?\n(.*?)    arrow-sidecar", README, re.S)

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Event
+from time import perf_counter
 from typing import Any, Self, TypeVar, cast
 
 import msgspec
@@ -60,9 +61,11 @@ class Host(Loading):
         assert process.stderr is not None
         self.process = process
         self.hello: Hello
+        self.hello_s: float  # from the spawn on
         self.methods_digest: str | None
         self._hello: dict[str, Any] | None = None
         self._hello_came = Event()
+        self._hello_at = 0.0
         self._protocol_error: dict[str, Any] | None = None
         self._on_log = on_log
         self._stop_grace_s = stop_grace_s
@@ -100,9 +103,11 @@ class Host(Loading):
             if isinstance(value, str | bytes | os.PathLike):
                 raise TypeError(f"{name} is a list, not {value!r}")
         arguments = [*(command or default_command()), "serve", *options]
+        began = perf_counter()
         host = cls(start(arguments, env), on_log, on_stderr, stop_grace_s)
         try:
             host._greet(hello_timeout_s, allow_paths, token_keys, debug)
+            host.hello_s = host._hello_at - began
         except BaseException:
             host._kill()
             raise
@@ -235,6 +240,7 @@ class Host(Loading):
 
     def _take_notification(self, method: str, params: dict[str, Any]) -> None:
         if method == "hello":
+            self._hello_at = perf_counter()
             self._hello = params
             self._hello_came.set()
         elif method == "protocol_error":

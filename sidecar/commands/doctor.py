@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from ..client import Host, HostFault, SidecarError
 from ..version import PROTOCOL_VERSION, VERSION
 from ..wire.payload import Payload
+from .bundle_files import Damaged, check_files
 from .terminal import size_text
 
 _LIBRARIES = ("pyarrow", "polars", "msgspec")
@@ -29,13 +30,19 @@ _ECHO_BYTES = 32 * 1024 * 1024
 Line = tuple[str, str]
 
 
-def doctor() -> int:
-    """Print one line a finding. Returns 0 if a sidecar could be started and spoken to, otherwise 70."""
-    for name, value in [*_versions(), *_environment()]:
+def doctor(libraries: Mapping[str, str]) -> int:
+    """Print one line a finding. Returns 0 if a sidecar could be started and spoken to, otherwise 70.
+
+    `libraries` are the versions that are frozen in; none, and they are those that are installed.
+    """
+    for name, value in [*_versions(libraries), *_environment()]:
         print(f"{name:<22} {value}")
     try:
-        for name, value in _process():
+        for name, value in chain(_files(), _process()):
             print(f"{name:<22} {value}")
+    except Damaged as fault:
+        print(f"{'files':<22} FAILED: {fault}")
+        return 70
     except (HostFault, SidecarError) as fault:
         print(f"{'sidecar':<22} FAILED: {fault}")
         return 70
@@ -43,12 +50,17 @@ def doctor() -> int:
     return 0
 
 
-def _versions() -> Iterator[Line]:
+def _versions(libraries: Mapping[str, str]) -> Iterator[Line]:
     yield "arrow-sidecar", f"{VERSION}, protocol {PROTOCOL_VERSION}"
     yield "python", f"{platform.python_version()} ({sys.executable})"
     yield "system", platform.platform()
-    for library in _LIBRARIES:
-        yield library, importlib.metadata.version(library)
+    yield from (libraries or _installed()).items()
+
+
+def _installed() -> dict[str, str]:
+    from importlib.metadata import version  # a frozen executable has none
+
+    return {library: version(library) for library in _LIBRARIES}
 
 
 def _environment() -> Iterator[Line]:
@@ -59,6 +71,11 @@ def _environment() -> Iterator[Line]:
     if os.path.exists(pipe_max):
         with open(pipe_max, encoding="ascii") as file:
             yield "largest pipe", size_text(int(file.read()))
+
+
+def _files() -> Iterator[Line]:
+    if getattr(sys, "frozen", False):
+        yield from check_files(os.path.dirname(os.path.realpath(sys.executable)))
 
 
 def _process() -> Iterator[Line]:

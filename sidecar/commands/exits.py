@@ -21,6 +21,8 @@ def plain_errors() -> Iterator[None]:
         sys.exit(EXIT_INTERRUPTED)
     try:
         yield
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, and not when Python ends, which can say nothing better than a traceback
     except Mistake as mistake:
         _leave(str(mistake), mistake.exit_code)
     except SidecarError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import RLock
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -86,6 +87,36 @@ class Method(NamedTuple):
     handler: Callable[[Any, Context], Any]
     is_cheap: Callable[[Any], bool] = _never_cheap
     drains: str | None = None
+
+
+class Methods(Mapping[str, Method]):
+    """Methods by name: some that are there, and groups of others, each made when one of them is first asked for. May be
+    asked on any thread; a group is made once, and may ask for methods of another."""
+
+    def __init__(
+        self, there: Mapping[str, Method], groups: Mapping[Callable[[], Mapping[str, Method]], Sequence[str]]
+    ) -> None:
+        self._there = dict(there)
+        self._makers = {name: make for make, names in groups.items() for name in names}
+        self._lock = RLock()
+
+    def __getitem__(self, name: str) -> Method:
+        if name not in self._there and name in self._makers:
+            with self._lock:
+                if name not in self._there:
+                    self._there.update(self._makers[name]())
+        return self._there[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._makers, **self._there})
+
+    def __len__(self) -> int:
+        return len({**self._makers, **self._there})
+
+    def make_all(self) -> None:
+        """Make what is not there yet."""
+        for name in self:
+            self[name]
 
 
 LANE_NAMES = {"session": "session", "store": "session", "comm": "comm", "stream": "stream"}

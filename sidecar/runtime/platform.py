@@ -6,15 +6,16 @@ been run; each is marked.
 
 from __future__ import annotations
 
-import contextlib
-import mmap
 import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Sequence
-from threading import Thread
-from typing import Any
+
+TYPE_CHECKING = False  # as type checkers know it: what is imported here is imported before hello
+if TYPE_CHECKING:
+    import mmap
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
 WINDOWS = sys.platform == "win32"
 WIRE_BUFFER_BYTES = 1024 * 1024
@@ -46,11 +47,13 @@ def grow_buffer(fd: int) -> None:
     if WINDOWS:
         return  # whoever creates an anonymous pipe fixes its size
     mode = os.fstat(fd).st_mode
-    with contextlib.suppress(OSError):
+    try:
         if stat.S_ISFIFO(mode):
             _grow_pipe(fd)
         elif stat.S_ISSOCK(mode):
             _grow_socket(fd)
+    except OSError:
+        pass  # a limit of the system's, or of the user's
 
 
 def _grow_pipe(fd: int) -> None:
@@ -76,6 +79,9 @@ def map_memory(size: int) -> mmap.mmap:
     It is given back when the last hold on it goes, on whatever thread. Arrow's allocator (mimalloc 3) keeps what one
     thread allocated and another freed until the first one asks for its release (measured: 256 MiB of 256).
     """
+    import mmap
+    from contextlib import suppress
+
     try:
         if WINDOWS:
             return mmap.mmap(-1, size)  # not run
@@ -83,7 +89,7 @@ def map_memory(size: int) -> mmap.mmap:
     except OSError as fault:
         raise MemoryError(f"no {size} bytes of memory: {fault.strerror}") from None
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):  # a kernel built without; with it, 4 KiB at a time (three times slower)
+        with suppress(OSError):  # a kernel built without; with it, 4 KiB at a time (three times slower)
             memory.madvise(mmap.MADV_HUGEPAGE)
     return memory
 
@@ -140,18 +146,19 @@ def own_group() -> dict[str, Any]:
 def settle_signals() -> None:
     """Leave Ctrl-C to the host: a terminal sends it to the whole foreground group. Until the server is there, which
     stops in an orderly way, a request to terminate ends the process as it will then: with exit code 0."""
-    import signal
+    import _signal as signal  # type: ignore[import-not-found]  # what `signal` wraps in enums: 3 ms, before hello
 
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if WINDOWS:  # not run
-        signal.signal(signal.SIGBREAK, signal.SIG_IGN)  # type: ignore[attr-defined,unused-ignore]
+        signal.signal(signal.SIGBREAK, signal.SIG_IGN)
 
 
 def on_terminate(stop: Callable[[], None]) -> None:
     """Have `stop` called on SIGTERM, by a thread of its own: a handler in Python would wait for the main thread, which
     may be about to read, and input may never come."""
     import signal
+    from threading import Thread
 
     if WINDOWS:  # not run; there SIGTERM comes from this process alone
         signal.signal(signal.SIGTERM, lambda *_: stop())

@@ -65,15 +65,17 @@ class Server:
         self._streams = Streams(self._writer, pending, self._timers, self._terms, clock, max_streams, idle_s)
         self._calls = Calls(methods, self._writer, pending, self._streams, self._timers, self._terms, clock)
 
-    def run(self, host_pid: int | None) -> None:
+    def run(self, host_pid: int | None, on_serving: Callable[[], None] = lambda: None) -> None:
         """Read until the end; the process then ends by itself, so this does not return.
 
-        `host_pid` is the process to die with, or None. Must be called on the main thread.
+        `host_pid` is the process to die with, or None; `on_serving` is called before the first read. Must be called on
+        the main thread.
         """
         platform.on_terminate(lambda: self._stopper.stop(Stop("terminated", EXIT_OK)))
         faulthandler.enable(2)  # a crash in native code says where
         if host_pid is not None:
             Thread(target=self._watch_process, args=(host_pid,), name="watchdog", daemon=True).start()
+        on_serving()
         self.serve()
 
     def serve(self) -> None:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
 
 from . import platform
 
 
-class Wire(NamedTuple):
+class Wire:
     """The two private descriptors that frames travel on."""
 
-    input_fd: int
-    output_fd: int
+    def __init__(self, input_fd: int, output_fd: int) -> None:
+        self.input_fd = input_fd
+        self.output_fd = output_fd
 
 
 class NoWire(Exception):
@@ -32,17 +32,17 @@ def claim() -> Wire:
         if os.isatty(fd):
             raise NoWire(f"{name} is a terminal")
     _ensure_stderr()
-    wire = Wire(platform.duplicate(0), platform.duplicate(1))
+    fds = platform.duplicate(0), platform.duplicate(1)
     null = os.open(os.devnull, os.O_RDONLY)
     platform.redirect(null, 0)
     os.close(null)
     platform.redirect(2, 1)
     sys.stdout = sys.stderr
-    for fd in wire:
+    for fd in fds:
         platform.make_blocking(fd)
         platform.grow_buffer(fd)
-    platform.give_up_in_forks(wire)
-    return wire
+    platform.give_up_in_forks(fds)
+    return Wire(*fds)
 
 
 def _is_open(fd: int) -> bool:

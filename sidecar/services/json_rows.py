@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..protocol.errors import SidecarError
 from ..protocol.methods import Context
 from ..wire.limits import MAX_SAFE_INTEGER
+from . import compute as pc
 from .plain import decoded, storage
 
 ROWS_AT_ONCE = 10_000

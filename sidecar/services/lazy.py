@@ -13,9 +13,9 @@ from threading import Lock
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..protocol.errors import SidecarError
+from . import compute as pc
 from .cache import Cache, Owner
 from .load.source import OpenFile
 from .table import PIECE_BYTES

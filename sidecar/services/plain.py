@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..protocol.errors import SidecarError
+from . import compute as pc
 
 VIEW_BYTES = 16
 """One value of a string or binary view column: its length, and its first bytes or all of them."""

@@ -6,6 +6,7 @@ import base64
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -46,10 +47,17 @@ class StatsParams(Struct, forbid_unknown_fields=True):
     """`stats` takes none."""
 
 
+class PassedPhase(Struct):
+    """`at_ms` is since the first line of the sidecar's own code, which is the phase `started`."""
+
+    phase: str
+    at_ms: float
+
+
 class StatsResult(Struct):
     """`uptime_s` since the start, `rss_bytes` the memory of the process as the system counts it (null where it does
     not tell), `arrow_bytes` what Arrow has allocated, `session_bytes` what sessions and loads take, `streams` how many
-    are open."""
+    are open, `startup` the phases that the process has passed since its start."""
 
     uptime_s: float
     pid: int
@@ -59,12 +67,21 @@ class StatsResult(Struct):
     arrow_bytes: int
     session_bytes: int
     streams: int
+    startup: list[PassedPhase]
 
 
 class Process:
     """The methods without a noun."""
 
-    def __init__(self, sessions: Sessions, paths: PathPolicy, token_keys: TokenKeys, methods_digest: str) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        paths: PathPolicy,
+        token_keys: TokenKeys,
+        methods_digest: str,
+        startup: Callable[[], list[tuple[str, float]]] = list,
+    ) -> None:
+        self._startup = startup
         self._token_keys = token_keys
         self._methods_digest = methods_digest
         self._sessions = sessions
@@ -104,6 +121,7 @@ class Process:
             arrow_bytes=pa.total_allocated_bytes(),
             session_bytes=sessions.bytes,
             streams=len(context.streams()),
+            startup=[PassedPhase(phase, round(at_ms, 3)) for phase, at_ms in self._startup()],
         )
 
 

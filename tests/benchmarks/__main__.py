@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--quick] [--json FILE] [ROW ...]`"""
+"""`python -m tests.benchmarks [--quick] [--json FILE] [--sidecar-cmd EXE] [ROW ...]`"""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ def main() -> None:
     for name in arguments.rows or ROWS:
         print(f"{name} …", file=sys.stderr, flush=True)
         lines += ROWS[name](arguments.quick)
+        if name == "startup" and arguments.sidecar_cmd:
+            lines += startup.lines(arguments.quick, arguments.sidecar_cmd)
     print_table(lines)
     size = "quick, too small to judge by" if arguments.quick else "full"
     print(f"\n{size}; {cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {time.monotonic() - started:.0f} s")
@@ -47,6 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small data and few rounds: shows that it runs")
     parser.add_argument("--json", metavar="FILE", help="also write the lines to FILE")
+    parser.add_argument("--sidecar-cmd", metavar="EXE", help="a frozen executable, whose start is measured too")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"which to measure: {', '.join(ROWS)}")
     arguments = parser.parse_args()
     unknown = {*arguments.rows} - {*ROWS}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,8 +14,8 @@ import pytest
 from sidecar.client import CallTimeout, Filter, Host, Progress, Search, SidecarError, SidecarGone, Sort
 from sidecar.testing import SpawnHost
 from sidecar.wire.payload import Payload
+from tests.peers import odd_handlers
 
-ODD = [sys.executable, str(Path(__file__).parents[1] / "peers" / "odd_handlers.py")]
 WAIT_S = 30
 """No wait ends by this in a run that passes."""
 
@@ -32,10 +30,9 @@ def parquet_bytes(table: pa.Table, **options: object) -> bytes:
 
 
 @pytest.fixture
-def odd_host() -> Iterator[Host]:
+def odd_host(spawn_with_services: SpawnHost) -> Host:
     """A host of a sidecar whose handlers wait until they are told to go on."""
-    with Host.spawn(ODD) as host:
-        yield host
+    return spawn_with_services(*odd_handlers.SERVICE)
 
 
 def test_the_main_job(host: Host) -> None:

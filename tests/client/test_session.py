@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Protocol
@@ -25,6 +23,7 @@ from sidecar import (
 from sidecar.client import CallTimeout, Host, SidecarGone
 from sidecar.client.inbox import StreamEnded
 from sidecar.protocol.streams import INPUT_CREDIT_BYTES
+from sidecar.testing import SpawnHost
 from sidecar.wire.limits import MIB, Limits
 from tests.peers import endless
 from tests.peers.endless import Endless
@@ -323,13 +322,10 @@ def test_no_checkpoint_after_the_end(leave: Callable[[Any], None]) -> None:
 
 # -- a process that goes -----------------------------------------------------------------------------------------
 
-COMMAND = [sys.executable, str(Path(endless.__file__))]
-
 
 @pytest.fixture
-def host() -> Iterator[Host]:
-    with Host.spawn(COMMAND) as host:
-        yield host
+def host(spawn_with_services: SpawnHost) -> Host:
+    return spawn_with_services(*endless.SERVICE)
 
 
 def drain(session: Any) -> Exception:
@@ -370,9 +366,9 @@ def test_a_host_that_stops_ends_its_streams(host: Host) -> None:
         assert ended.reason == "shutdown"
 
 
-def test_a_host_that_only_closes_its_end() -> None:
+def test_a_host_that_only_closes_its_end(spawn_with_services: SpawnHost) -> None:
     said: SimpleQueue[str] = SimpleQueue()
-    with Host.spawn(COMMAND, on_stderr=said.put) as host:
+    with spawn_with_services(*endless.SERVICE, on_stderr=said.put) as host:
         service = host.service(Endless)
         sessions: list[Any] = [service.echo(), service.echo()]
         assert host.process.stdin is not None
@@ -383,9 +379,9 @@ def test_a_host_that_only_closes_its_end() -> None:
     assert said.empty()
 
 
-def test_leaving_a_stream_leaves_the_process_alone() -> None:
+def test_leaving_a_stream_leaves_the_process_alone(spawn_with_services: SpawnHost) -> None:
     said: SimpleQueue[str] = SimpleQueue()
-    with Host.spawn(COMMAND, on_stderr=said.put) as host:
+    with spawn_with_services(*endless.SERVICE, on_stderr=said.put) as host:
         service = host.service(Endless)
         for got in service.count():
             if values(got)[0] == 1000:

@@ -13,24 +13,21 @@ from typing import Any, NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.conftest import environment
+
 SERVICE = ("--service", "tests.peers.service:make_counter")
 TIMEOUT_S = 60
 
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def environment() -> dict[str, str]:
-    """One in which the tests' services can be imported."""
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
-
-
 @pytest.fixture
-def shell(sidecar_command: list[str], tmp_path: Path) -> Shell:
+def shell(sidecar_command: list[str], services_command: list[str], tmp_path: Path) -> Shell:
     """A command and its arguments, `--service` of the tests' service added unless `target` says otherwise."""
 
     def run(*arguments: object, target: tuple[str, ...] = SERVICE, **options: Any) -> subprocess.CompletedProcess[str]:
-        command = [*sidecar_command, *map(str, arguments), *target]
+        program = services_command if "--service" in target else sidecar_command
+        command = [*program, *map(str, arguments), *target]
         settings = {"capture_output": True, "text": True, "cwd": tmp_path, "timeout": TIMEOUT_S, "env": environment()}
         if "input" not in options:
             settings["stdin"] = subprocess.DEVNULL
@@ -40,14 +37,14 @@ def shell(sidecar_command: list[str], tmp_path: Path) -> Shell:
 
 
 @pytest.fixture
-def start(sidecar_command: list[str], tmp_path: Path) -> Any:
+def start(services_command: list[str], tmp_path: Path) -> Any:
     """The same, not waited for, with pipes; killed after the test."""
     started: list[subprocess.Popen[str]] = []
 
     def run(*arguments: object) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
         process = subprocess.Popen(
-            [*sidecar_command, *map(str, arguments), *SERVICE],
+            [*services_command, *map(str, arguments), *SERVICE],
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
@@ -84,17 +81,22 @@ class Shown(NamedTuple):
 @pytest.fixture
 def on_terminal(sidecar_command: list[str], tmp_path: Path) -> Callable[..., Shown]:
     """Runs a command whose standard output is a terminal of some width."""
+    return runner_on_terminal(sidecar_command, tmp_path)
+
+
+def runner_on_terminal(command: list[str], folder: Path) -> Callable[..., Shown]:
+    """The same, of a sidecar that `command` starts in `folder`."""
 
     def run(*arguments: object, columns: int = 80, **variables: str) -> Shown:
         controller, terminal = pty.openpty()
         termios.tcsetwinsize(terminal, (24, columns))
         env = {name: value for name, value in environment().items() if name not in ("COLUMNS", "LC_ALL", "LC_CTYPE")}
         process = subprocess.Popen(
-            [*sidecar_command, *map(str, arguments)],
+            [*command, *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=terminal,
             stderr=subprocess.PIPE,
-            cwd=tmp_path,
+            cwd=folder,
             env={**env, "LANG": "C.UTF-8", **variables},
         )
         os.close(terminal)

@@ -244,10 +244,10 @@ def test_timeout(shell: Shell) -> None:
     assert "arrow-sidecar: deadline_exceeded" in result.stderr
 
 
-def test_arrow_is_not_written_to_a_terminal(sidecar_command: list[str]) -> None:
+def test_arrow_is_not_written_to_a_terminal(services_command: list[str]) -> None:
     controller, terminal = pty.openpty()
     try:
-        command = [*sidecar_command, "call", "count", "n=1", "--format", "arrow", *SERVICE]
+        command = [*services_command, "call", "count", "n=1", "--format", "arrow", *SERVICE]
         result = subprocess.run(
             command, stdout=terminal, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT_S, check=False
         )
@@ -337,9 +337,9 @@ def test_a_bad_line_is_named_and_what_came_before_stays(shell: Shell, line: str,
     assert all(word in last for word in ["line 2 of the input", *words]), last
 
 
-def test_a_closed_standard_input(sidecar_command: list[str], tmp_path: Path) -> None:
+def test_a_closed_standard_input(services_command: list[str], tmp_path: Path) -> None:
     """As `<&-` of a shell leaves it."""
-    command = [sys.executable, "-c", CLOSED, *sidecar_command, "call", "scale", *SERVICE]
+    command = [sys.executable, "-c", CLOSED, *services_command, "call", "scale", *SERVICE]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment(), timeout=60)
     assert result.returncode == 64
     assert "standard input is closed: give --input FILE" in result.stderr
@@ -395,8 +395,8 @@ def test_ctrl_c(start: Any, arguments: list[str], given: str, begun: str) -> Non
 
 
 @pytest.mark.parametrize("format", ["json", "table", "arrow"])
-def test_a_reader_that_has_enough(sidecar_command: list[str], format: str) -> None:
-    command = [*sidecar_command, "call", "endless", "--format", format, *SERVICE]
+def test_a_reader_that_has_enough(services_command: list[str], format: str) -> None:
+    command = [*services_command, "call", "endless", "--format", format, *SERVICE]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
     assert process.stdout is not None
     assert process.stderr is not None
@@ -412,9 +412,9 @@ def test_a_reader_that_has_enough(sidecar_command: list[str], format: str) -> No
 @pytest.mark.parametrize(
     "arguments", [["call", "count", "n=3"], ["call", "count", "n=3", "--format", "arrow"], ["describe"]]
 )
-def test_a_full_disk(sidecar_command: list[str], arguments: list[str]) -> None:
+def test_a_full_disk(services_command: list[str], arguments: list[str]) -> None:
     with open("/dev/full", "wb") as full:
-        command = [*sidecar_command, *arguments, *SERVICE]
+        command = [*services_command, *arguments, *SERVICE]
         settings: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True, "env": environment()}
         result = subprocess.run(command, stdout=full, timeout=TIMEOUT_S, check=False, **settings)
     assert result.returncode == 1

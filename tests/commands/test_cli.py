@@ -14,6 +14,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
+from sidecar.client.spawn import default_command
 from sidecar.version import PROTOCOL_VERSION, VERSION
 
 PEOPLE = pa.table({"name": ["Ada", "Bo", None], "age": [36, 41, 29]})
@@ -24,10 +25,15 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def run(sidecar_command: list[str], tmp_path: Path) -> Run:
     """Runs a command in an empty directory."""
+    return runner(sidecar_command, tmp_path)
+
+
+def runner(program: list[str], folder: Path) -> Run:
+    """The same, of a sidecar that `program` starts in `folder`."""
 
     def call(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        command = [*sidecar_command, *map(str, arguments)]
-        settings = {"capture_output": True, "text": True, "cwd": tmp_path, "timeout": 120, "check": False, **options}
+        command = [*program, *map(str, arguments)]
+        settings = {"capture_output": True, "text": True, "cwd": folder, "timeout": 120, "check": False, **options}
         result = subprocess.run(command, **settings)
         assert "Traceback" not in f"{result.stdout}{result.stderr}"
         return result
@@ -59,7 +65,7 @@ def test_version(run: Run) -> None:
 def test_alone_it_prints_help(run: Run) -> None:
     result = run()
     assert result.returncode == 0
-    assert all(word in result.stdout for word in ("serve", "inspect", "doctor", "demo"))
+    assert all(word in result.stdout for word in ("serve", "inspect", "query", "doctor"))
 
 
 @pytest.mark.parametrize(
@@ -168,8 +174,9 @@ def test_doctor(run: Run) -> None:
         assert word in result.stdout
 
 
-def test_demo_runs_the_main_job(run: Run) -> None:
-    result = run("demo")
+def test_demo_runs_the_main_job(tmp_path: Path) -> None:
+    """From source: a frozen executable has no demo."""
+    result = runner(default_command(), tmp_path)("demo")
     assert (result.returncode, result.stderr) == (0, "")
     for words in ("from a path", "as Arrow IPC bytes", "as Parquet bytes", "9,161 of 27,004 rows match"):
         assert words in result.stdout

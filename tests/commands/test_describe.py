@@ -14,15 +14,16 @@ from sidecar.commands import shapes
 from sidecar.commands.mistake import Mistake
 from sidecar.commands.target import split_command
 from sidecar.testing import SpawnHost
+from tests.conftest import ROOT, environment
 
-from .conftest import ROOT, SERVICE, TIMEOUT_S, Shell, environment
+from .conftest import SERVICE, TIMEOUT_S, Shell
 
 BOTH = ("--service", "tests.peers.service:make")
 PROGRAM = ROOT / "tests" / "peers" / "service.py"
 
 
-def test_json_is_what_the_wire_says(shell: Shell, spawn_host: SpawnHost) -> None:
-    host = spawn_host(*SERVICE, env=environment())
+def test_json_is_what_the_wire_says(shell: Shell, spawn_with_services: SpawnHost) -> None:
+    host = spawn_with_services(*SERVICE)
     said = host.call("describe", {})
     printed = json.loads(shell("describe", "--format", "json").stdout)
     assert printed == {"methods_digest": host.methods_digest, **said}

@@ -1,4 +1,4 @@
-"""A service whose streams never end by themselves, and say on standard error why they did: `endless.py serve`."""
+"""A service whose streams never end by themselves, and say on standard error why they did."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from sidecar import AnnotatedBatch, CallContext, ExchangeState, OutputCollector, ProducerState, Sidecar, Stream
 
+SERVICE = ("--service", "tests.peers.endless:make")
 SCHEMA = pa.schema([("value", pa.int64())])
 
 
@@ -59,5 +60,6 @@ class Implementation:
         return Stream(SCHEMA, Echo(), SCHEMA)
 
 
-if __name__ == "__main__":
-    Sidecar().mount(Endless, Implementation()).run()
+def make() -> Sidecar:
+    """The service, as `--service` takes it."""
+    return Sidecar().mount(Endless, Implementation())

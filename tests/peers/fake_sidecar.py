@@ -23,7 +23,7 @@ def send(message: object) -> None:
 
 def hello() -> None:
     """Greet as the real one does."""
-    os.write(1, hello_frame(Limits(), 1, None))
+    os.write(1, hello_frame({**Limits()._asdict(), "max_pending_bytes": 1, "memory_limit_bytes": None}))
 
 
 class Requests:

@@ -1,4 +1,4 @@
-"""The real sidecar with handlers that do what handlers should not. Run as `odd_handlers.py serve …`."""
+"""Handlers that do what handlers should not, beside the real ones. A service module that mounts none."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from sidecar import app, cli
+from sidecar import Sidecar, app
 from sidecar.protocol.errors import SidecarError
 from sidecar.protocol.methods import Context, Method
 from sidecar.wire.payload import Payload
 
 LONG_S = 3600
+SERVICE = ("--service", "tests.peers.odd_handlers:make")
 ODD: dict[str, Method] = {}
 
 
@@ -93,8 +94,8 @@ def child_echoes(params: Params, _context: Context) -> None:
 
 @odd
 def child_reads_stdin(params: Params, _context: Context) -> str:
-    script = f"import sys; print({params.text!r}); sys.exit(len(sys.stdin.buffer.read()))"
-    return f"read {subprocess.run([sys.executable, '-c', script], check=False).returncode} bytes"
+    command = ["sh", "-c", 'echo "$0"; exit "$(wc -c)"', params.text]
+    return f"read {subprocess.run(command, check=False).returncode} bytes"
 
 
 @odd
@@ -105,10 +106,15 @@ def read_stdin(_params: Params, _context: Context) -> str:
 @odd
 def child_descriptors(_params: Params, _context: Context) -> list[str]:
     """What the descriptors of a child are that inherits all it can."""
-    script = "import os\nfor fd in os.listdir('/proc/self/fd'):\n  try: print(os.readlink('/proc/self/fd/' + fd))\n"
-    script += "  except OSError: pass"
-    command = [sys.executable, "-c", script]
+    command = ["sh", "-c", 'for fd in /proc/$$/fd/*; do readlink "$fd"; done; exit 0']
     return subprocess.run(command, check=True, close_fds=False, capture_output=True, text=True).stdout.split()
+
+
+@odd
+def child_environment(_params: Params, _context: Context) -> dict[str, str]:
+    """The variables of a child that is started without a word about them."""
+    printed = subprocess.run(["env", "-0"], check=True, capture_output=True, text=True).stdout
+    return dict(line.split("=", 1) for line in printed.split("\0")[:-1])
 
 
 @odd
@@ -335,6 +341,7 @@ def methods(*made_with: Any, real_methods: Callable[..., dict[str, Method]] = ap
     return {**real, **ODD, "odd/load": held(real["load"], "load"), "odd/rows": held(real["tables/rows"], "rows")}
 
 
-if __name__ == "__main__":
+def make() -> Sidecar:
+    """No service: `serve` looks for the methods once the services are made, and finds these."""
     app.methods = methods
-    cli.main()
+    return Sidecar()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,35 +10,37 @@ from typing import Any
 
 import pytest
 
+from tests.peers import odd_handlers
 from tests.peers.raw import RawHost
 from tests.peers.stream_host import ROOT, SERVICE, StreamHost
 
 PEERS = Path(__file__).parents[1] / "peers"
-ODD_COMMAND = [sys.executable, str(PEERS / "odd_handlers.py")]
 
 SpawnRaw = Callable[..., RawHost]
 SpawnStreams = Callable[..., StreamHost]
-
-
-def _spawner(stack: ExitStack, command: list[str]) -> SpawnRaw:
-    def spawn(*options: str, **popen: Any) -> RawHost:
-        return stack.enter_context(RawHost.spawn(command, *options, **popen))
-
-    return spawn
 
 
 @pytest.fixture
 def spawn_raw(sidecar_command: list[str]) -> Iterator[SpawnRaw]:
     """A function that starts a sidecar: options of `serve`, and arguments of `subprocess.Popen`."""
     with ExitStack() as stack:
-        yield _spawner(stack, sidecar_command)
+
+        def spawn(*options: str, **popen: Any) -> RawHost:
+            return stack.enter_context(RawHost.spawn(sidecar_command, *options, **popen))
+
+        yield spawn
 
 
 @pytest.fixture
-def spawn_odd() -> Iterator[SpawnRaw]:
+def spawn_odd(services_command: list[str]) -> Iterator[SpawnRaw]:
     """The same, of a sidecar with odd handlers."""
     with ExitStack() as stack:
-        yield _spawner(stack, ODD_COMMAND)
+
+        def spawn(*options: str, **popen: Any) -> RawHost:
+            host = RawHost.spawn(services_command, *odd_handlers.SERVICE, *options, cwd=ROOT, **popen)
+            return stack.enter_context(host)
+
+        yield spawn
 
 
 @pytest.fixture
@@ -59,12 +60,12 @@ def odd(spawn_odd: SpawnRaw) -> RawHost:
 
 
 @pytest.fixture
-def spawn_streams(sidecar_command: list[str]) -> Iterator[SpawnStreams]:
+def spawn_streams(services_command: list[str]) -> Iterator[SpawnStreams]:
     """A function that starts a sidecar with the service of misbehaving streams, which has said hello."""
     with ExitStack() as stack:
 
         def spawn(*options: str, **popen: Any) -> StreamHost:
-            host = StreamHost.spawn(sidecar_command, *SERVICE, *options, cwd=ROOT, **popen)
+            host = StreamHost.spawn(services_command, *SERVICE, *options, cwd=ROOT, **popen)
             stack.enter_context(host).hello()
             return host
 

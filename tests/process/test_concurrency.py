@@ -10,10 +10,11 @@ import pytest
 
 from sidecar.client import Host
 from sidecar.version import PROTOCOL_VERSION
+from tests.peers import odd_handlers
 from tests.peers.odd_handlers import RAISED, RESULTS
 from tests.peers.raw import DEADLINE_S, RawHost, blob, cancel, kind, memory_peak_bytes, request, wait_readable
 
-from .conftest import ODD_COMMAND, SpawnRaw
+from .conftest import ROOT, SpawnRaw
 
 MIB = 1024**2
 
@@ -233,9 +234,9 @@ KINDS = {"memory": "memory_limit", "typed": "file_not_found", "typed_surrogate":
 
 
 @pytest.fixture(scope="module")
-def spoilt() -> Any:
+def spoilt(services_command: list[str]) -> Any:
     """One sidecar in which every handler fails."""
-    with RawHost.spawn(ODD_COMMAND) as host:
+    with RawHost.spawn(services_command, *odd_handlers.SERVICE, cwd=ROOT) as host:
         host.hello()
         yield host
 

@@ -15,6 +15,7 @@ import pytest
 
 from sidecar.app import GIVE_BACK_S
 from sidecar.client import Host, Sort
+from sidecar.testing import SpawnHost
 from sidecar.wire.payload import Payload
 
 from .conftest import SpawnRaw
@@ -103,9 +104,9 @@ def wait_for_rest(host: Host) -> None:
 
 
 @pytest.fixture
-def host(folder: Path) -> Iterator[Host]:
+def host(sidecar_command: list[str], folder: Path) -> Iterator[Host]:
     """A sidecar that has everything imported and its threads running."""
-    with Host.spawn() as host:
+    with Host.spawn(sidecar_command) as host:
         for path in (folder / "tiny.csv", folder / "small.parquet"):
             session = host.load(path=path).session
             host.tables.rows(session, 0, 10, sort=[Sort("text")])
@@ -240,11 +241,11 @@ def test_an_eviction_is_told_before_the_answer_that_it_made_room_for(spawn_raw: 
     assert host.call(3, "tables/rows", {"session": "s0"})["error"]["data"]["evicted"] is True
 
 
-def test_a_host_is_called_back_before_its_load_returns() -> None:
+def test_a_host_is_called_back_before_its_load_returns(spawn_host: SpawnHost) -> None:
     data = stream(pa.table({"n": pa.array(range(100_000))}))
     evicted: list[str] = []
-    with Host.spawn(options=["--memory-limit", str(data.size), "--evict"]) as host:
-        host.sessions.on_evicted = lambda told: evicted.append(told.session)
-        first = host.load(arrow=data).session
-        host.load(arrow=data)
-        assert evicted == [first]
+    host = spawn_host("--memory-limit", str(data.size), "--evict")
+    host.sessions.on_evicted = lambda told: evicted.append(told.session)
+    first = host.load(arrow=data).session
+    host.load(arrow=data)
+    assert evicted == [first]

@@ -174,8 +174,8 @@ def test_an_idle_stream(spawn_streams: SpawnStreams) -> None:
 # -- the host dies -----------------------------------------------------------------------------------------------
 
 
-def test_the_host_is_killed(sidecar_command: list[str]) -> None:
-    command = [sys.executable, str(PEERS / "doomed_host.py"), "streaming", SERVICE[1], *sidecar_command]
+def test_the_host_is_killed(services_command: list[str]) -> None:
+    command = [sys.executable, str(PEERS / "doomed_host.py"), "streaming", SERVICE[1], *services_command]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, env=environment, bufsize=0, **pipes) as host:
@@ -206,10 +206,9 @@ def read_to_end(fd: int) -> str:
 
 
 @pytest.fixture
-def service(spawn_host: SpawnHost, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Streaming]:
+def service(spawn_with_services: SpawnHost) -> tuple[Any, Streaming]:
     """A host of the package's own, and its proxy."""
-    monkeypatch.chdir(ROOT)
-    host = spawn_host(*SERVICE)
+    host = spawn_with_services(*SERVICE)
     return host, host.service(Streaming)
 
 

@@ -8,86 +8,24 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from sidecar.client import Host, Sort
 from sidecar.testing import SpawnHost
+from tests.peers.all_work import TABLE, do_everything, write_files
 from tests.peers.raw import DEADLINE_S
-
-TABLE = pa.table({"n": list(range(5000)), "s": [f"name {n % 97}" for n in range(5000)]})
+from tests.peers.system_calls import CALLS, is_trace, strace, system_calls, without_its_start
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The same table in every format that is read from a path."""
-    folder = tmp_path_factory.mktemp("files")
-    paths = {name: folder / f"table.{name}" for name in ("parquet", "arrow", "arrows", "csv", "tsv", "json", "ndjson")}
-    rows = TABLE.to_pylist()
-    pq.write_table(TABLE, paths["parquet"], row_group_size=1000)
-    with pa.OSFile(str(paths["arrow"]), "wb") as sink, pa.ipc.new_file(sink, TABLE.schema) as writer:
-        writer.write_table(TABLE)
-    with pa.OSFile(str(paths["arrows"]), "wb") as sink, pa.ipc.new_stream(sink, TABLE.schema) as writer:
-        writer.write_table(TABLE)
-    for name, comma in (("csv", ","), ("tsv", "\t")):
-        lines = [comma.join(("n", "s")), *(f"{row['n']}{comma}{row['s']}" for row in rows)]
-        paths[name].write_text("\n".join(lines), encoding="utf-8")
-    objects = [f'{{"n":{row["n"]},"s":"{row["s"]}"}}' for row in rows]
-    paths["json"].write_text(f"[{','.join(objects)}]", encoding="utf-8")
-    paths["ndjson"].write_text("\n".join(objects), encoding="utf-8")
-    return paths
-
-
-def do_everything(host: Host, files: dict[str, Path]) -> None:
-    """Every load, pages, sorts, every form of an answer."""
-    for name, path in files.items():
-        assert host.load(path=path, session=name).rows == TABLE.num_rows
-    for name in ("parquet", "arrow"):
-        host.load(path=files[name], session="lazy", mode="lazy")
-        assert host.tables.rows("lazy", 2500, 2501).table.to_pylist() == [TABLE.slice(2500, 1).to_pylist()[0]]
-    host.load(arrow=TABLE, session="inline")
-    host.load(parquet=files["parquet"].read_bytes(), session="inline")
-    for session in ("inline", "csv"):
-        page = host.tables.rows(session, 0, 10, sort=[Sort("s", descending=True), Sort("n")])
-        assert page.table["n"].to_pylist() == list(range(96, 970 + 96, 97))[:10]
-        for format in ("arrow", "parquet", "json"):
-            host.tables.rows(session, 100, 200, format=format)
-    for format in ("arrow_file", "parquet", "csv", "ndjson"):
-        data = host.tables.export_bytes("inline", format)
-        assert b"".join(host.tables.export_pieces("inline", format)) == bytes(data)
-    host.sessions.close("inline")
-    host.stats()
+    return write_files(tmp_path_factory.mktemp("files"))
 
 
 # -- by system call ----------------------------------------------------------------------------------------------
-
-CALLS = (
-    "%network,%process,open,openat,openat2,creat,mkdir,mkdirat,memfd_create,rename,renameat,renameat2,unlink,unlinkat"
-)
-WRITES = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TMPFILE|O_TRUNC|O_APPEND")
-NO_THREAD = re.compile(r"\b(fork|vfork|execve|execveat)\(|\bclone3?\((?!.*CLONE_THREAD)")
-
-
-def system_calls(trace: Path) -> Iterator[str]:
-    """Each call of a trace as `name(arguments) = result`, without the process's id."""
-    for line in trace.read_text(encoding="utf-8", errors="replace").splitlines():
-        call = re.sub(r"^\[?\S*?\]?\s*(?=\w+\()", "", line)
-        if re.match(r"\w+\(", call):
-            yield call
-
-
-def is_trace(call: str) -> bool:
-    """Whether a call leaves something outside the process. A socket is one even if it fails."""
-    name = call.partition("(")[0]
-    if name in ("open", "openat", "openat2"):
-        return bool(WRITES.search(call)) and '"/dev/null"' not in call
-    if name in ("exit", "exit_group", "wait4", "waitid", "kill", "tgkill", "tkill", "pidfd_open", "pidfd_send_signal"):
-        return False
-    return name not in ("clone", "clone3", "fork", "vfork", "execve") or bool(NO_THREAD.search(call))
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace; the next test looks at /proc instead")
@@ -95,17 +33,14 @@ def test_system_calls(sidecar_command: list[str], files: dict[str, Path], tmp_pa
     """With no compiled Python to be had, so that a start which would write some is seen."""
     trace, compiled = tmp_path / "trace", tmp_path / "compiled"
     compiled.mkdir()
-    strace = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={CALLS}", "-e", "signal=none"]
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(compiled)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a host's user does not have it
-    with Host.spawn([*strace, *sidecar_command], env=environment) as host:
+    with Host.spawn([*strace(trace), *sidecar_command], env=environment) as host:
         do_everything(host, files)
         assert host.close() == 0
     calls = list(system_calls(trace))
     assert sum(str(path) in call for path in files.values() for call in calls) >= len(files), "the trace is not whole"
-    start, *traces = [call for call in calls if is_trace(call)]
-    assert start.startswith("execve(")
-    assert traces == []
+    assert without_its_start([call for call in calls if is_trace(call)]) == []
     assert [*compiled.iterdir()] == []
 
 
@@ -114,12 +49,11 @@ def test_system_calls_of_an_export(sidecar_command: list[str], tmp_path: Path) -
     """Nothing is opened for writing but one file without a name, in the folder that was named."""
     folder, trace = tmp_path / "folder", tmp_path / "trace"
     folder.mkdir()
-    strace = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={CALLS},link,linkat", "-e", "signal=none"]
-    with Host.spawn([*strace, *sidecar_command]) as host:
+    with Host.spawn([*strace(trace, f"{CALLS},link,linkat"), *sidecar_command]) as host:
         host.load(arrow=TABLE, session="s")
         host.tables.export("s", "parquet", folder / "new")
         assert host.close() == 0
-    opened, linked = [call for call in list(system_calls(trace))[1:] if is_trace(call)]
+    opened, linked = without_its_start([call for call in system_calls(trace) if is_trace(call)])
     assert re.match(r'openat\(\d+, "\.", .*O_TMPFILE', opened)
     assert re.match(r'linkat\(AT_FDCWD, "/proc/self/fd/\d+", \d+, "new", AT_SYMLINK_FOLLOW\) = 0', linked)
 

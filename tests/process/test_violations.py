@@ -141,7 +141,10 @@ BOMBS = {
 
 
 @pytest.mark.parametrize(("bomb", "growth_bytes"), BOMBS.values(), ids=BOMBS)
-def test_a_size_alone_takes_no_memory(raw: RawHost, bomb: bytes, growth_bytes: int) -> None:
+def test_a_size_alone_takes_no_memory(spawn_raw: SpawnRaw, bomb: bytes, growth_bytes: int) -> None:
+    """Of a sidecar that imports nothing meanwhile."""
+    raw = spawn_raw("--no-warm")
+    raw.hello()
     raw.call(1, "ping", {"data": blob(100)})
     before = memory_peak_bytes(raw.process.pid)
     raw.send(bomb)

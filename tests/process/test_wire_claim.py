@@ -8,9 +8,10 @@ from contextlib import suppress
 
 import pytest
 
+from tests.peers import odd_handlers
 from tests.peers.raw import DEADLINE_S, RawHost, blob, wait_readable
 
-from .conftest import ODD_COMMAND, SpawnRaw
+from .conftest import ROOT, SpawnRaw
 
 TEXT = "a banner that is no frame"
 PRINTERS = (
@@ -38,9 +39,9 @@ def test_what_is_printed_goes_to_standard_error(spawn_odd: SpawnRaw, printer: st
 
 
 @pytest.mark.parametrize("printer", PRINTERS)
-def test_with_standard_error_closed(printer: str) -> None:
-    shell = ["sh", "-c", 'exec "$@" 2>&-', "sh", *ODD_COMMAND]
-    with RawHost.spawn(shell) as host:
+def test_with_standard_error_closed(services_command: list[str], printer: str) -> None:
+    shell = ["sh", "-c", 'exec "$@" 2>&-', "sh", *services_command]
+    with RawHost.spawn(shell, *odd_handlers.SERVICE, cwd=ROOT) as host:
         host.hello()
         assert "result" in host.call(1, f"odd/{printer}", {"text": TEXT})
         assert host.call(2, "ping", {"data": TEXT})["result"] == {"data": TEXT}

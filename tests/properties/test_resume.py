@@ -280,33 +280,33 @@ few = settings(deadline=None, max_examples=4, suppress_health_check=[HealthCheck
 @few
 @given(acts=few_acts, total=st.integers(0, 300), per_turn=st.integers(1, 4))
 def test_a_producer_goes_on_in_another_process(
-    in_root: None, sidecar_command: list[str], acts: Acts, total: int, per_turn: int
+    in_root: None, services_command: list[str], acts: Acts, total: int, per_turn: int
 ) -> None:
     params = {"total": total, "per_turn": per_turn}
     unbroken = walked(Direct("walk", params, TokenKeys([KEY])), [])
     with ExitStack() as stack:
-        assert walked(Process("walk", params, sidecar_command, stack), acts) == unbroken
+        assert walked(Process("walk", params, services_command, stack), acts) == unbroken
 
 
 @few
 @given(acts=few_acts, inputs=st.lists(st.integers(0, 10**6), max_size=20))
 def test_an_exchange_goes_on_in_another_process(
-    in_root: None, sidecar_command: list[str], acts: Acts, inputs: list[int]
+    in_root: None, services_command: list[str], acts: Acts, inputs: list[int]
 ) -> None:
     unbroken = folded(Direct("fold", {}, TokenKeys([KEY])), [], inputs)
     with ExitStack() as stack:
-        assert folded(Process("fold", {}, sidecar_command, stack), acts, inputs) == unbroken
+        assert folded(Process("fold", {}, services_command, stack), acts, inputs) == unbroken
 
 
 @few
 @given(ahead=st.integers(1, 30), inputs=st.lists(st.integers(0, 1000), min_size=1, max_size=30))
 def test_input_that_was_sent_ahead_is_sent_again(
-    in_root: None, sidecar_command: list[str], ahead: int, inputs: list[int]
+    in_root: None, services_command: list[str], ahead: int, inputs: list[int]
 ) -> None:
     """From `inputs` of the checkpoint on, wherever in the middle of them it was made."""
     unbroken = folded(Direct("fold", {}, TokenKeys([KEY])), [], inputs)
     with ExitStack() as stack:
-        run = Process("fold", {}, sidecar_command, stack)
+        run = Process("fold", {}, services_command, stack)
         session = run._session
         for number in inputs[:ahead]:
             session.send(numbers(number), WAIT_S)

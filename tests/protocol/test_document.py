@@ -7,7 +7,6 @@ import ast
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from importlib import import_module
@@ -19,6 +18,7 @@ import pytest
 
 import sidecar
 from sidecar import app, cli
+from sidecar.phases import PHASES
 from sidecar.protocol.conversation import CANCEL, Answer, Conversation
 from sidecar.protocol.errors import KINDS
 from sidecar.protocol.hello import FEATURES, METHODS, hello_frame, methods_digest
@@ -31,6 +31,7 @@ from sidecar.runtime.context import CallRuntime, RequestContext
 from sidecar.services import lazy, sessions
 from sidecar.services.load import formats, load
 from sidecar.services.load.lazy_files import OPENERS
+from sidecar.services.process import PassedPhase
 from sidecar.services.tables.compare import differences
 from sidecar.services.tables.filters import filters, search
 from sidecar.services.tables.order import ordering
@@ -89,6 +90,10 @@ STREAMING: dict[str, Any] = REGISTERED["streams/open"].handler.__self__.nouns  #
 """The methods of nouns that are opened as streams; some are methods that can be requested, too."""
 
 
+ANNOUNCED = {**Limits()._asdict(), "max_pending_bytes": 1, "memory_limit_bytes": None}
+"""The limits of a hello."""
+
+
 def of_runtime(name: str) -> Any:
     """The constant of this name, wherever in `sidecar.runtime` it is."""
     modules = [import_module(f"sidecar.runtime.{path.stem}") for path in (PACKAGE / "runtime").glob("*.py")]
@@ -129,6 +134,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "`initialize.limits`": HostLimits,
     "`initialize.token_keys`": TokenKey,
     "`load.columns`": sessions.Column,
+    "`stats.startup`": PassedPhase,
     "`sessions/list.sessions`": sessions.SessionInfo,
     "`streams/list.streams`": StreamInfo,
     "`tables/compare.counts`": differences.Counts,
@@ -228,6 +234,10 @@ def test_parameters_always_say_their_default() -> None:
     assert all("default" in TABLES[table][0] for table in spoken() if table.endswith("parameter"))
 
 
+def test_every_phase_of_the_start_stands_in_order() -> None:
+    assert names("phase") == list(PHASES)
+
+
 # -- notifications -------------------------------------------------------------------------------------------
 
 
@@ -249,7 +259,7 @@ def read_frames(data: bytes, limits: Limits | None = None) -> list[Frame]:
 
 
 def test_hello_has_the_fields_of_the_document() -> None:
-    header = one_frame(hello_frame(Limits(), 1, None)).header
+    header = one_frame(hello_frame(ANNOUNCED)).header
     assert list(header["params"]) == names("`hello`")
     assert list(header["params"]["limits"]) == names("`hello.limits`")
 
@@ -288,10 +298,10 @@ def test_units_of_progress_are_listed() -> None:
     assert set(codes(row["meaning"])) == called
 
 
-def talk(data: bytes) -> subprocess.CompletedProcess[bytes]:
+def talk(command: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
     """A real process that reads `data` and then the end of its input."""
     return subprocess.run(
-        [sys.executable, "-m", "sidecar", "serve"],
+        [*command, "serve"],
         input=data,
         capture_output=True,
         timeout=PROCESS_TIMEOUT_S,
@@ -300,8 +310,8 @@ def talk(data: bytes) -> subprocess.CompletedProcess[bytes]:
     )
 
 
-def test_a_real_process_ends_a_bad_line_as_the_document_says() -> None:
-    done = talk(bytes(64))
+def test_a_real_process_ends_a_bad_line_as_the_document_says(sidecar_command: list[str]) -> None:
+    done = talk(sidecar_command, bytes(64))
     sent = [(frame.header["method"], list(frame.header["params"])) for frame in read_frames(done.stdout)]
     assert sent[0][0] == "hello"
     assert [method for method, _ in sent].count("protocol_error") == 1
@@ -407,7 +417,8 @@ def test_reasons_to_stop_name_exit_codes_that_there_are() -> None:
 
 
 def serve_options() -> list[argparse.Action]:
-    (commands,) = (action for action in cli._parser(None)._actions if isinstance(action, argparse._SubParsersAction))
+    actions = cli._parser(None, None)._actions
+    (commands,) = (action for action in actions if isinstance(action, argparse._SubParsersAction))
     return [action for action in commands.choices["serve"]._actions if action.dest != "help"]
 
 
@@ -661,7 +672,7 @@ def violation(id: str) -> Row:
     return row
 
 
-def judged(data: bytes) -> tuple[Any, dict[str, Any]]:
+def judged(command: list[str], data: bytes) -> tuple[Any, dict[str, Any]]:
     """Id and error that the sidecar answers to a request that is open and then to these bytes."""
     conversation = Conversation()
     conversation.receive(Request("open", "ping"))
@@ -672,12 +683,12 @@ def judged(data: bytes) -> tuple[Any, dict[str, Any]]:
             return failure.id, msgspec.to_builtins(failure.error)
     except BadMessage as bad:
         return bad.failure.id, msgspec.to_builtins(bad.failure.error)
-    return served(data)
+    return served(command, data)
 
 
-def served(data: bytes) -> tuple[Any, dict[str, Any]]:
+def served(command: list[str], data: bytes) -> tuple[Any, dict[str, Any]]:
     """What the process answers where the conversation finds no fault."""
-    headers = [frame.header for frame in read_frames(talk(data).stdout)]
+    headers = [frame.header for frame in read_frames(talk(command, data).stdout)]
     (answer,) = (header for header in headers if "error" in header)
     return answer["id"], answer["error"]
 
@@ -729,9 +740,11 @@ ANSWERED: dict[str, list[str]] = {
 @pytest.mark.parametrize(
     ("id", "header"), [(id, text) for id, texts in ANSWERED.items() for text in texts], ids=lambda value: value[:60]
 )
-def test_an_answered_violation_has_the_kind_and_the_id_of_the_document(id: str, header: str) -> None:
+def test_an_answered_violation_has_the_kind_and_the_id_of_the_document(
+    sidecar_command: list[str], id: str, header: str
+) -> None:
     row = violation(id)
-    answered_id, error = judged(frame_bytes(header))
+    answered_id, error = judged(sidecar_command, frame_bytes(header))
     sent_id = json.loads(header).get("id")
     of_message = sent_id if isinstance(sent_id, int | str) and not isinstance(sent_id, bool) else None
     assert error["data"]["kind"] == code(row["kind"])
@@ -768,10 +781,10 @@ def test_an_error_without_an_id_is_not_answered() -> None:
     assert Conversation().receive(message) is None
 
 
-def test_headers_may_be_nested_as_deeply_as_the_document_says() -> None:
+def test_headers_may_be_nested_as_deeply_as_the_document_says(sidecar_command: list[str]) -> None:
     (taken,) = re.findall(r"At least (\d+) levels", TEXT)
     (refused,) = re.findall(r"Beyond (\d+) the header", TEXT)
-    done = talk(nested_ping(int(taken)) + nested_ping(int(refused) + 1))
+    done = talk(sidecar_command, nested_ping(int(taken)) + nested_ping(int(refused) + 1))
     headers = [frame.header for frame in read_frames(done.stdout)]
     assert ["result" in header for header in headers if "id" in header] == [True]
     culprits = [header["params"]["culprit"] for header in headers if header.get("method") == "protocol_error"]

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -298,8 +297,8 @@ class Talk:
 
 
 @pytest.fixture(scope="module")
-def talk() -> Iterator[Talk]:
-    with RawHost.spawn([sys.executable, "-m", "sidecar"], *SERVICE, cwd=ROOT) as host:
+def talk(services_command: list[str]) -> Iterator[Talk]:
+    with RawHost.spawn(services_command, *SERVICE, cwd=ROOT) as host:
         yield Talk(host)
 
 
@@ -405,20 +404,20 @@ def test_a_violation_ends_its_stream_with_the_kind_of_the_document(talk: Talk, i
     assert talk.end_of(bystander)["reason"] == "close"
 
 
-def test_the_digest_can_be_made_of_what_describe_says(talk: Talk) -> None:
+def test_the_digest_can_be_made_of_what_describe_says(talk: Talk, services_command: list[str]) -> None:
     described = talk.ask("describe")["result"]["services"]
     written = json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     lines = "\n".join([PROTOCOL_VERSION, *sorted(METHODS), written])
-    with RawHost.spawn([sys.executable, "-m", "sidecar"], *SERVICE, cwd=ROOT) as host:
+    with RawHost.spawn(services_command, *SERVICE, cwd=ROOT) as host:
         assert host.hello()["methods_digest"] is None
         host.request(1, "initialize", {"protocol_version": PROTOCOL_VERSION})
         assert host.answer(1)["result"]["methods_digest"] == sha256(lines.encode()).hexdigest()[:16]
 
 
 @pytest.mark.parametrize("spec", ["no.such:make", "tests.peers.streaming:no_such", "tests.peers.streaming"])
-def test_a_service_that_cannot_be_mounted_ends_the_process_after_hello(spec: str) -> None:
+def test_a_service_that_cannot_be_mounted_ends_the_process_after_hello(services_command: list[str], spec: str) -> None:
     (row,) = (row for row in TABLES["exit code"] if "`--service`" in row["meaning"])
-    with RawHost.spawn([sys.executable, "-m", "sidecar"], "--service", spec, cwd=ROOT) as host:
+    with RawHost.spawn(services_command, "--service", spec, cwd=ROOT) as host:
         host.hello()
         assert host.next_frame() is None
         assert host.process.wait(DEADLINE_S) == int(row["exit code"])

@@ -15,9 +15,10 @@ from sidecar.runtime import stdio
 link = lambda fd: os.readlink(f"/proc/self/fd/{fd}") if os.path.exists(f"/proc/self/fd/{fd}") else None
 before = [link(0), link(1)]
 wire = stdio.claim()
+fds = wire.input_fd, wire.output_fd
 facts = {
-    "wire": [link(fd) for fd in wire] == before,
-    "private": [fd > 2 and not os.get_inheritable(fd) and os.get_blocking(fd) for fd in wire],
+    "wire": [link(fd) for fd in fds] == before,
+    "private": [fd > 2 and not os.get_inheritable(fd) and os.get_blocking(fd) for fd in fds],
     "input": link(0),
     "output is stderr": link(1) == link(2),
     "python": sys.stdout is sys.stderr,

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ...protocol.methods import Context
+from .. import compute as pc
 from ..plain import width_bits
 from ..sessions import Claim
 from .source import Source

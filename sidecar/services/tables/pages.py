@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ...protocol.errors import SidecarError
 from ...protocol.methods import Context
 from ...wire.payload import Payload
+from .. import compute as pc
 from ..json_rows import json_rows
 from ..plain import holds
 

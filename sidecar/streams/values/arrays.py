@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ...services import compute as pc
 from ...services.plain import holds
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ....protocol.methods import Work
+from ... import compute as pc
 from ...table import Table
 
 Dictionaries = dict[int, pa.Array]

@@ -12,9 +12,9 @@ from reprlib import Repr
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ....protocol.errors import SidecarError
+from ... import compute as pc
 from ...plain import is_text, value_type
 from ..plan import Plan
 from .value_tests import by_value, of_storage
@@ -145,8 +145,8 @@ def _comparison(op: str, values: pa.Array) -> Build:
     return lambda column: getattr(column, compare)(literals[0])
 
 
-def _compared(compare: Callable[[Any, Any], Any]) -> Callable[[pa.Array], Callable[[Any], Any]]:
-    return lambda values: lambda column: compare(column, values.cast(column.type)[0])
+def _compared(function: str) -> Callable[[pa.Array], Callable[[Any], Any]]:
+    return lambda values: lambda column: getattr(pc, function)(column, values.cast(column.type)[0])
 
 
 def _within(values: pa.Array) -> Callable[[Any], Any]:
@@ -172,12 +172,12 @@ def _not_among(values: pa.Array) -> Callable[[Any], Any]:
 _OF_INTERVALS = {"eq": _among, "ne": _not_among, "in": _among}
 
 _ARROW: dict[str, Callable[[pa.Array], Callable[[Any], Any]]] = {
-    "eq": _compared(pc.equal),
-    "ne": _compared(pc.not_equal),
-    "lt": _compared(pc.less),
-    "le": _compared(pc.less_equal),
-    "gt": _compared(pc.greater),
-    "ge": _compared(pc.greater_equal),
+    "eq": _compared("equal"),
+    "ne": _compared("not_equal"),
+    "lt": _compared("less"),
+    "le": _compared("less_equal"),
+    "gt": _compared("greater"),
+    "ge": _compared("greater_equal"),
     "between": _within,
     "in": _among,
 }

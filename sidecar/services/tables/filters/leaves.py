@@ -7,8 +7,8 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ... import compute as pc
 from ...plain import is_text, value_type
 from .value_tests import by_value
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ... import compute as pc
 from ...plain import storage
 
 Test = Callable[[pa.ChunkedArray], pa.ChunkedArray]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ... import compute as pc
 from ...plain import is_text, large_type, storage, value_type
 from ...table import Table
 from ..filters.value_tests import Known, of_storage

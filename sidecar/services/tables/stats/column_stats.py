@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import Struct
 
 from ....protocol.errors import SidecarError
+from ... import compute as pc
 from ...json_rows import json_values
 from ...plain import decoded, storage, value_type
 from ..order.ranks import Ranks, has_ranks

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ....protocol.errors import SidecarError
 from ....wire.limits import MAX_SAFE_INTEGER
+from ... import compute as pc
 from ...json_rows import json_values
 from ...plain import decoded, is_text, large_type, storage, value_type
 from ..order.ranks import Ranks

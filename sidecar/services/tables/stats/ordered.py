@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ... import compute as pc
 from ...plain import is_text, value_type
 from ...table import PIECE_BYTES, Table
 from ..filters.value_tests import Test, by_value

@@ -1,0 +1,87 @@
+"""What a bundle has to be. A build that is not fails."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .contents import LICENCES, extension_modules, modules
+from .faults import BuildFault
+from .linkage import outside
+
+MB = 1_000_000
+
+FORBIDDEN = {
+    "numpy": "pyarrow imports it where it is there: 45 MB, and 45 ms at the first load",
+    "pandas": "as numpy",
+    "tkinter": "a window toolkit",
+    "_tkinter": "as tkinter",
+    "pip": "installs software",
+    "setuptools": "as pip",
+    "pkg_resources": "as pip",
+    "pytest": "tests",
+    "_pytest": "tests",
+    "hypothesis": "tests",
+    "unittest": "tests",
+    "doctest": "tests",
+    "test": "tests",
+    "ssl": "OpenSSL, for a process that opens no socket",
+    "_ssl": "as ssl",
+    "multiprocessing": "starts the executable again as a worker, which is a trap",
+}
+"""Modules that no bundle has by accident. One that a service imports itself is let in."""
+
+
+class Budget(NamedTuple):
+    """What a bundle may take."""
+
+    max_bytes: int = 225 * MB
+    max_files: int = 60
+
+
+WITH_SERVICES = Budget(300 * MB, 100)
+
+
+def check(folder: Path, executable: Path, budget: Budget, let_in: set[str]) -> None:
+    """Raise `BuildFault` with a line for everything that is wrong. `let_in` are modules that services import."""
+    found = [*_sizes(folder, budget), *_links(folder), *_modes(executable), *outside(folder)]
+    found += [*_forbidden(folder, executable, let_in), *_licences(folder)]
+    if found:
+        raise BuildFault("\n".join(["the bundle is not what it has to be:", *(f"  {line}" for line in found)]))
+
+
+def _sizes(folder: Path, budget: Budget) -> Iterator[str]:
+    sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    total = sum(sizes.values())
+    if total > budget.max_bytes:
+        largest = sorted(sizes, key=lambda path: -sizes[path])[:5]
+        names = ", ".join(f"{path.relative_to(folder)} {sizes[path] / MB:.1f}" for path in largest)
+        yield f"it takes {total / MB:.1f} MB of {budget.max_bytes / MB:.0f} (--max-size says more); largest: {names}"
+    if len(sizes) > budget.max_files:
+        yield f"it has {len(sizes)} files of {budget.max_files} (--max-files says more)"
+
+
+def _links(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            yield f"{path.relative_to(folder)}: is a link, of which a copy that follows links makes a second file"
+
+
+def _modes(executable: Path) -> Iterator[str]:
+    if os.name == "posix" and not executable.stat().st_mode & stat.S_IXUSR:
+        yield f"{executable.name}: cannot be executed"
+
+
+def _forbidden(folder: Path, executable: Path, let_in: set[str]) -> Iterator[str]:
+    found = modules(executable) | extension_modules(folder)
+    for name in sorted({module.partition(".")[0] for module in found} & FORBIDDEN.keys() - let_in):
+        yield f"it has the module {name}: {FORBIDDEN[name]}"
+
+
+def _licences(folder: Path) -> Iterator[str]:
+    file = folder / LICENCES
+    if not file.is_file() or not file.stat().st_size:
+        yield f"{LICENCES}: is not there"
