@@ -58,11 +58,13 @@ def build(arguments: argparse.Namespace) -> None:
     (folder / LICENCES).write_text(notice(set(parts.values())), encoding="utf-8")
     made = manifest.write(folder, settings, target, parts)
     check.check(folder, executable, _budget(arguments, settings), let_in=_let_in(work))
-    ready = _moved(folder, arguments.output.resolve() / name)
+    ready = arguments.output.resolve() / name
+    packed = ready.with_name(f"{name}.tar.xz")
+    packed.unlink(missing_ok=True)  # of an earlier build
+    _move(folder, ready)
     _print_sizes(made)
     _say(f"{ready}: {made['bytes'] / check.MB:.1f} MB in {len(made['files']) + 1} files, build {made['build_id']}")
     if arguments.archive:
-        packed = ready.with_name(f"{name}.tar.xz")
         digest = archive.write(ready, packed, epoch_s)
         _say(f"{packed}: {packed.stat().st_size / check.MB:.1f} MB, sha256 {digest}")
 
@@ -148,9 +150,9 @@ def _let_in(work: Path) -> set[str]:
     return {name.partition(".")[0] for name in found}
 
 
-def _moved(folder: Path, place: Path) -> Path:
+def _move(folder: Path, place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
-    return folder.rename(place)
+    folder.rename(place)
 
 
 def _print_sizes(made: dict[str, Any]) -> None:

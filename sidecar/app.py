@@ -82,7 +82,7 @@ def serve(wire: Wire, options: Options, mounted: Sidecar | None = None) -> None:
     gc.freeze()
     gc.enable()
     phases.passed(phases.LIBRARIES)
-    warming = Warming({"the nouns": made.make_all, **STEPS}, lambda: phases.passed(phases.WARMED))
+    warming = Warming({"the nouns": lambda: [*made.values()], **STEPS}, lambda: phases.passed(phases.WARMED))
     warm = server.coalesced(WARM_AFTER_S, warming.start)
 
     def on_serving() -> None:

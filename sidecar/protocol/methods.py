@@ -113,11 +113,6 @@ class Methods(Mapping[str, Method]):
     def __len__(self) -> int:
         return len({**self._makers, **self._there})
 
-    def make_all(self) -> None:
-        """Make what is not there yet."""
-        for name in self:
-            self[name]
-
 
 LANE_NAMES = {"session": "session", "store": "session", "comm": "comm", "stream": "stream"}
 """Parameters that name what a request works on, and the kind of it: a column store is a session too."""

@@ -17,7 +17,7 @@ class Warming:
     """Takes each of `steps`, by name, on a thread that ends with the process. A request that needs one of them waits
     for the same import, as Python imports a module once. `on_done` is called after the last."""
 
-    def __init__(self, steps: Mapping[str, Callable[[], None]], on_done: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, steps: Mapping[str, Callable[[], object]], on_done: Callable[[], None] = lambda: None) -> None:
         self._steps = steps
         self._on_done = on_done
 
@@ -35,7 +35,7 @@ class Warming:
             sys.setswitchinterval(before)
         self._on_done()
 
-    def _take(self, name: str, step: Callable[[], None]) -> None:
+    def _take(self, name: str, step: Callable[[], object]) -> None:
         try:
             step()
         except BaseException:  # a panic of Rust's is no Exception; the request that needs it tries again, and reports
