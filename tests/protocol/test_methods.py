@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
 import pytest
 
 from sidecar.protocol.errors import SidecarError
-from sidecar.protocol.methods import HostInfo, HostLimits, InitializeParams, Method, check_version, convert, lane
+from sidecar.protocol.methods import (
+    HostInfo,
+    HostLimits,
+    InitializeParams,
+    Method,
+    Methods,
+    check_version,
+    convert,
+    lane,
+)
 from sidecar.version import PROTOCOL_MAJOR, PROTOCOL_VERSION
 from sidecar.wire.payload import Payload
 
@@ -157,3 +168,69 @@ def test_lane(params: dict[str, Any], expected: str | None) -> None:
 
 def test_a_method_is_not_cheap_unless_it_says_so() -> None:
     assert Method(Page, lambda params, context: None).is_cheap(Page("s")) is False
+
+
+# -- methods in groups -------------------------------------------------------------------------------------------
+
+
+def named(name: str) -> Method:
+    """A method that answers its name."""
+    return Method(Page, lambda _params, _context: name)
+
+
+def answer(methods: Methods, name: str) -> Any:
+    return methods[name].handler(None, None)  # type: ignore[arg-type]
+
+
+def test_a_group_is_made_when_one_of_it_is_asked_for() -> None:
+    made: list[str] = []
+
+    def tables() -> dict[str, Method]:
+        made.append("tables")
+        return {"rows": named("rows"), "sql": named("sql")}
+
+    def streams() -> dict[str, Method]:
+        made.append("streams")
+        methods["rows"]  # one group needs another
+        return {"open": named("open")}
+
+    methods = Methods({"ping": named("ping")}, {tables: ("rows", "sql"), streams: ("open",)})
+    assert sorted(methods) == ["open", "ping", "rows", "sql"]
+    assert len(methods) == 4
+    assert (answer(methods, "ping"), methods.get("nope"), made) == ("ping", None, [])
+    assert (answer(methods, "open"), made) == ("open", ["streams", "tables"])
+    assert (answer(methods, "sql"), answer(methods, "rows"), made) == ("sql", "rows", ["streams", "tables"])
+
+
+def test_a_group_is_made_once_however_many_ask() -> None:
+    everybody = Barrier(8)
+    made: list[int] = []
+
+    def make() -> dict[str, Method]:
+        made.append(1)
+        return {"rows": named("rows")}
+
+    methods = Methods({}, {make: ("rows",)})
+
+    def ask() -> Method:
+        everybody.wait()
+        return methods["rows"]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = [future.result() for future in [pool.submit(ask) for _ in range(8)]]
+    assert len({id(method) for method in found}) == len(made) == 1
+
+
+def test_a_group_that_cannot_be_made_is_tried_again() -> None:
+    """An import may fail once, where memory or descriptors are short."""
+    faults = [MemoryError()]
+
+    def make() -> dict[str, Method]:
+        if faults:
+            raise faults.pop()
+        return {"rows": named("rows")}
+
+    methods = Methods({}, {make: ("rows",)})
+    with pytest.raises(MemoryError):
+        methods["rows"]
+    assert answer(methods, "rows") == "rows"
