@@ -20,11 +20,11 @@ sys.path.insert(0, str(Path(__file__).parent))  # also where this is run by anot
 from bundle import archive, check, manifest
 from bundle.contents import LICENCES
 from bundle.faults import BuildFault
-from bundle.freeze import freeze
+from bundle.freeze import check_tools, freeze
 from bundle.licences import notice
 from bundle.parts import parts_of
-from bundle.services import check_services
 from bundle.settings import ROOT, Settings
+from bundle.settings_check import check_settings
 from bundle.targets import this_target
 from bundle.trim import trim
 
@@ -48,7 +48,8 @@ def build(arguments: argparse.Namespace) -> None:
     name = f"{settings.name}-{target.rust}"
     work = arguments.output.resolve() / "work" / name
     epoch_s = _epoch_s()
-    check_services(settings)
+    check_tools()
+    check_settings(settings)
     _say(f"freezing {name}")
     folder = freeze(settings, work, epoch_s)
     _say("trimming")
@@ -62,9 +63,11 @@ def build(arguments: argparse.Namespace) -> None:
     packed = ready.with_name(f"{name}.tar.xz")
     packed.unlink(missing_ok=True)  # of an earlier build
     _move(folder, ready)
+    shutil.rmtree(work)
     _print_sizes(made)
     _say(f"{ready}: {made['bytes'] / check.MB:.1f} MB in {len(made['files']) + 1} files, build {made['build_id']}")
     if arguments.archive:
+        _say("packing, which takes a minute or two")
         digest = archive.write(ready, packed, epoch_s)
         _say(f"{packed}: {packed.stat().st_size / check.MB:.1f} MB, sha256 {digest}")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .contents import LICENCES, extension_modules, modules
+from .exclusions import LISTED
 from .faults import BuildFault
 from .linkage import outside
 
@@ -17,20 +18,9 @@ MB = 1_000_000
 FORBIDDEN = {
     "numpy": "pyarrow imports it where it is there: 45 MB, and 45 ms at the first load",
     "pandas": "as numpy",
-    "tkinter": "a window toolkit",
-    "_tkinter": "as tkinter",
-    "pip": "installs software",
-    "setuptools": "as pip",
-    "pkg_resources": "as pip",
-    "pytest": "tests",
-    "_pytest": "tests",
-    "hypothesis": "tests",
-    "unittest": "tests",
-    "doctest": "tests",
-    "test": "tests",
-    "ssl": "OpenSSL, for a process that opens no socket",
-    "_ssl": "as ssl",
-    "multiprocessing": "starts the executable again as a worker, which is a trap",
+    **dict.fromkeys(("pip", "setuptools", "pkg_resources"), "installs software"),
+    **dict.fromkeys(("pytest", "_pytest", "hypothesis"), "tests"),
+    **{name: LISTED[name] for name in ("doctest", "multiprocessing", "ssl", "_ssl", "test", "tkinter", "unittest")},
 }
 """Modules that no bundle has by accident. One that a service imports itself is let in."""
 

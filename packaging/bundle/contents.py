@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from PyInstaller.archive.readers import CArchiveReader
-
 MANIFEST = "manifest.json"
 LICENCES = "THIRD_PARTY_LICENSES.txt"
 INNER = "_internal"
@@ -35,6 +33,8 @@ def files(folder: Path) -> Iterator[File]:
 
 def modules(executable: Path) -> set[str]:
     """The Python modules in an executable and in the archive that Python starts from."""
+    from PyInstaller.archive.readers import CArchiveReader
+
     archive = CArchiveReader(str(executable)).open_embedded_archive("PYZ.pyz")
     return {*archive.toc, *_library_modules(executable.parent / INNER / "base_library.zip")}
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 
 from .faults import BuildFault
@@ -19,8 +20,6 @@ TOOLS = {"linux": ("strip", "readelf", "nm"), "darwin": ("strip", "otool")}
 
 def freeze(settings: Settings, work: Path, epoch_s: int) -> Path:
     """The folder that PyInstaller makes, below `work`. Raises `BuildFault`, with the end of what PyInstaller said."""
-    _need_tools()
-    _need_a_plain_python()
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     description = work / "settings.json"
@@ -38,7 +37,14 @@ def freeze(settings: Settings, work: Path, epoch_s: int) -> Path:
     return work / "dist" / "bundle"
 
 
-def _need_tools() -> None:
+def check_tools() -> None:
+    """Raise `BuildFault` where something is missing that a build takes."""
+    _need_a_plain_python()
+    if find_spec("PyInstaller") is None:
+        raise BuildFault(
+            f"PyInstaller is not installed for {sys.executable}: run `make frozen` once, and then .venv/bin/python "
+            "packaging/build.py"
+        )
     missing = [tool for tool in TOOLS.get(sys.platform, ()) if shutil.which(tool) is None]
     if missing:
         raise BuildFault(f"{', '.join(missing)} cannot be found: install binutils (on macOS: xcode-select --install)")

@@ -49,10 +49,11 @@ def _component(file: File, parts: Mapping[str, Component], own: str) -> str:
 
 
 def sizes(manifest: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Bytes by component, the largest first."""
+    """Bytes by component, the largest first. The executable holds the modules of all."""
     counted: Counter[str] = Counter()
     for file in manifest["files"]:
-        counted[file["component"]] += file["size"]
+        is_within = file["path"].startswith(f"{INNER}/")
+        counted[file["component"] if is_within else file["path"]] += file["size"]
     return counted.most_common()
 
 
@@ -68,5 +69,6 @@ def _versions(executable: Path) -> dict[str, Any]:
         with Host.spawn([str(executable)], hello_timeout_s=START_TIMEOUT_S) as host:
             digest = host.methods_digest
     except HostFault as fault:
-        raise BuildFault(f"{executable.name} serve does not start: {fault}") from None
+        hint = "a file beside your modules gets in with --data FILE=FOLDER, a module that is missing with --include"
+        raise BuildFault(f"{executable.name} serve does not start ({hint}): {fault}") from None
     return {**json.loads(done.stdout), "methods_digest": digest}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
-
-import PyInstaller
 
 from .component import Component
 from .contents import INNER
@@ -23,11 +22,18 @@ def parts_of(
     found = recorded(work / "sources.json")
     inner = folder / INNER
     files = {name: source for name, source in found.files.items() if (inner / name).exists()}
-    made = {executable.name: Path(PyInstaller.__file__), "base_library.zip": Path(os.__file__)}
+    made = {executable.name: _bootloader(), "base_library.zip": Path(os.__file__)}
     modules = {name: source for name, source in found.modules.items() if not source.is_relative_to(work)}
     sources = {**modules, **files, **made}
     own = {name for name, source in sources.items() if name not in given and _is_own(source, settings)}
     return components({name: source for name, source in sources.items() if name not in own}, given)
+
+
+def _bootloader() -> Path:
+    spec = find_spec("PyInstaller")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin)
 
 
 def _is_own(source: Path, settings: Settings) -> bool:

@@ -11,7 +11,7 @@ from .elf import Dynamic, dynamic, elf_files, patch, symbols
 
 
 def trim(folder: Path, has_services: bool) -> None:
-    """Leave out what is not used, and every trace of this machine. `folder` is the whole of a bundle."""
+    """Leave out what is not used, and have the rest look nowhere else. `folder` is the whole of a bundle."""
     if not has_services:
         drop_codecs(folder / "_internal" / "base_library.zip")
     if sys.platform == "linux":

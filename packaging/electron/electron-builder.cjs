@@ -1,7 +1,7 @@
 // Settings of electron-builder that pack the sidecar, beside the app.asar, and have it signed. In an app:
 //
 //     // electron-builder.config.cjs
-//     const sidecar = require("./packaging/electron/electron-builder.cjs")({ dist: "dist" });
+//     const sidecar = require("./packaging/electron/electron-builder.cjs")({ dist: "sidecar-dist" });
 //     module.exports = { ...sidecar, appId: "com.example.my", mac: { ...sidecar.mac, category: "…" } };
 //
 // Not ${os}/${arch} in a path: those are electron-builder's own words (mac, win, linux; x64, arm64), and the folder has

@@ -1,7 +1,7 @@
 // Settings of Electron Forge that pack the sidecar, beside the app.asar, and have it signed. In an app:
 //
 //     // forge.config.js
-//     const sidecar = require("./packaging/electron/forge.config.cjs")({ dist: "dist" });
+//     const sidecar = require("./packaging/electron/forge.config.cjs")({ dist: "sidecar-dist" });
 //     module.exports = { ...sidecar, makers: [ … ] };
 "use strict";
 

@@ -1,7 +1,7 @@
 // Prints, as JSON, what belongs into electron-builder's `mac.binaries`: every Mach-O file that the manifest of a bundle
 // lists. electron-builder.cjs does without this; it is for settings that are written as JSON or YAML.
 //
-//     node packaging/electron/list-binaries.cjs dist/arrow-sidecar-aarch64-apple-darwin
+//     node packaging/electron/list-binaries.cjs sidecar-dist/arrow-sidecar-aarch64-apple-darwin
 "use strict";
 
 const { binaries } = require("./sidecar-bundle.cjs");

@@ -11,7 +11,7 @@ const MACH_O = new Set(["feedface", "feedfacf", "cefaedfe", "cffaedfe", "cafebab
  * The bundle to pack: `{folder, name, target}`. The target is this machine's, or SIDECAR_TARGET (as darwin-x64).
  * A build packs one target: each is frozen on a machine of its own.
  */
-function findBundle({ dist = "dist", name = NAME, target = process.env.SIDECAR_TARGET || HERE } = {}) {
+function findBundle({ dist = "sidecar-dist", name = NAME, target = process.env.SIDECAR_TARGET || HERE } = {}) {
   const folder = path.resolve(dist, folderName(target, name));
   if (!fs.existsSync(path.join(folder, "manifest.json"))) {
     throw new Error(

@@ -1,11 +1,12 @@
 // Finds the sidecar's executable, in development and in the packaged app, and says how to spawn it. Goes into the app:
 //
+//     const path = require("node:path");
 //     const { app } = require("electron");
 //     const { spawn } = require("node:child_process");
 //     const { executable, spawnOptions } = require("./sidecar-path.cjs");
-//     const folder = app.isPackaged ? process.resourcesPath : path.join(app.getAppPath(), "dist");
+//     const folder = app.isPackaged ? process.resourcesPath : path.join(app.getAppPath(), "sidecar-dist");
 //     const sidecar = spawn(executable(folder), ["serve"], spawnOptions());
-//     sidecar.stderr.on("data", log); // read it: a full pipe would stop the sidecar
+//     sidecar.stderr.on("data", (text) => process.stderr.write(text)); // read it: a full pipe would stop the sidecar
 //
 "use strict";
 
@@ -26,7 +27,7 @@ const TARGETS = {
 
 const HERE = `${process.platform}-${process.arch}`;
 
-/** Of the bundle, in dist/ and among the app's resources alike. */
+/** Of the bundle, in sidecar-dist/ and among the app's resources alike. */
 function folderName(target = HERE, name = NAME) {
   if (!Object.keys(TARGETS).includes(target)) {
     throw new Error(`There is no sidecar for ${target}. There is one for ${Object.keys(TARGETS).join(", ")}.`);
@@ -43,7 +44,7 @@ function executable(folder, target = HERE, name = NAME) {
   const file = path.resolve(folder, folderName(target, name), executableName(target, name));
   if (!fs.existsSync(file)) {
     throw new Error(
-      `${file} is missing. In development: build it (python packaging/build.py) into dist/. In the packaged app: ` +
+      `${file} is missing. In development: build it (python packaging/build.py) and put it into sidecar-dist/. In the packaged app: ` +
         "extraResources (electron-builder) or extraResource (Forge) has not put it there.",
     );
   }

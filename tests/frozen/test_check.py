@@ -49,8 +49,8 @@ def with_numpy(bundle: Bundle) -> None:
     module.touch()
 
 
-def with_a_build_tool(bundle: Bundle) -> None:
-    (bundle.folder / "_internal" / "_tkinter.cpython-311-x86_64-linux-gnu.so").touch()
+def with_openssl(bundle: Bundle) -> None:
+    (bundle.folder / "_internal" / "_ssl.cpython-311-x86_64-linux-gnu.so").touch()
 
 
 def without_licences(bundle: Bundle) -> None:
@@ -79,7 +79,7 @@ SPOILT: dict[str, tuple[Callable[[Bundle], None], str]] = {
     "a link": (linked, "_internal/libarrow.so: is a link"),
     "not executable": (not_executable, "arrow-sidecar: cannot be executed"),
     "a library that slows it down": (with_numpy, "it has the module numpy: pyarrow imports it where it is there"),
-    "a window toolkit": (with_a_build_tool, "it has the module _tkinter: as tkinter"),
+    "OpenSSL": (with_openssl, "it has the module _ssl: as _hashlib; a sidecar opens no socket"),
     "no licences": (without_licences, "THIRD_PARTY_LICENSES.txt: is not there"),
     "a library that is missing": (without_a_library, "is linked with libparquet.so.2600, which is not in the bundle"),
     "a place elsewhere": (looking_elsewhere, "looks for libraries in /opt/python/lib"),

@@ -1,5 +1,5 @@
 """What an Electron app takes from packaging/electron, run in node: the executable's place, how it is spawned, what
-electron-builder and Forge are told. Neither packer is run; packaging/README.md says so."""
+electron-builder and Forge are told. Neither packer is run."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ by_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target
 def test_the_folder_of_the_target_becomes_one_resource(target: Target) -> None:
     """Merged into an app's own settings (`--config`), so there is nothing else in it."""
     settings = json.loads((TAURI / f"{target.rust}.conf.json").read_text())
-    assert settings == {"bundle": {"resources": {f"../dist/arrow-sidecar-{target.rust}/": "sidecar/"}}}
+    assert settings == {"bundle": {"resources": {f"../sidecar-dist/arrow-sidecar-{target.rust}/": "sidecar/"}}}
 
 
 def test_there_are_no_settings_for_anything_else() -> None:
