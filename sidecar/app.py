@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import phases
@@ -37,10 +38,6 @@ STACK_BYTES = 8 * MIB
 """Of every thread: Polars works on a nested query by recursion, and Windows and macOS give less by themselves."""
 
 
-TABLES = ("tables/compare", "tables/export", "tables/rows", "tables/sql", "tables/stats")
-STREAMS = ("describe", "services/call", "streams/checkpoint", "streams/list", "streams/open", "streams/resume")
-
-
 class Options(NamedTuple):
     """What `arrow-sidecar serve` can be told. Sizes are in bytes; None is no limit, no restriction, no watching."""
 
@@ -57,13 +54,15 @@ class Options(NamedTuple):
     warms: bool = True
 
 
-def serve(wire: Wire, options: Options, mounted: Sidecar | None = None) -> None:
+def run(wire: Wire, options: Options, mounted: Sidecar | None = None) -> None:
     """Serve the host, which has been greeted, on `wire`. Ends the process. Raises `MountError`."""
     from .runtime import allocators
+    from .services import spilling
 
-    gc.disable()  # what is imported stays; to look through it for garbage takes 12 % of the imports (measured)
     allocators.settle(options.memory_limit_bytes is not None)
+    spilling.forbid()
     threading.stack_size(STACK_BYTES)
+    _import_core(is_fresh=mounted is None)
 
     from .runtime.server import Server
     from .runtime.warming import Warming
@@ -79,8 +78,6 @@ def serve(wire: Wire, options: Options, mounted: Sidecar | None = None) -> None:
     server = Server(wire, made, *limits)
     freed = server.coalesced(GIVE_BACK_S, give_back)
     logging.getLogger("sidecar").addHandler(WireLog(server))
-    gc.freeze()
-    gc.enable()
     phases.passed(phases.LIBRARIES)
     warming = Warming({"the nouns": lambda: [*made.values()], **STEPS}, lambda: phases.passed(phases.WARMED))
     warm = server.coalesced(WARM_AFTER_S, warming.start)
@@ -91,6 +88,21 @@ def serve(wire: Wire, options: Options, mounted: Sidecar | None = None) -> None:
             warm()
 
     server.run(options.host_pid, on_serving)
+
+
+def _import_core(is_fresh: bool) -> None:
+    """Import what every host needs. It stays: to look through it for garbage takes 12 % of the imports (measured). Only
+    our own is exempt: a service's garbage would be kept for good, and so would that of a program that mounted some."""
+    if not is_fresh:
+        gc.collect()
+    gc.disable()
+    try:
+        from .runtime import server, wire_log  # noqa: F401
+        from .services import process, sessions  # noqa: F401
+        from .services.load import incoming, load  # noqa: F401
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def methods(
@@ -105,6 +117,7 @@ def methods(
 
     Importing the tables and the streams takes 30 ms, which a first load does without.
     """
+    from .protocol.hello import STREAMS, TABLES
     from .protocol.methods import InitializeParams, Method, Methods
     from .services import process, sessions
     from .services.load import incoming, load
@@ -117,12 +130,13 @@ def methods(
     registry = sessions.Sessions(options.memory_limit_bytes, options.evict, notify, on_freed)
     noun_load = load.Load(registry, paths)
     noun_process = process.Process(registry, paths, token_keys, sidecar.methods_digest(), startup)
-    streaming: dict[str, StreamMethod] = {}
 
     def cheap(_params: Any) -> bool:
         return True
 
-    def tables() -> dict[str, Method]:
+    @cache
+    def tables() -> tuple[dict[str, Method], dict[str, StreamMethod]]:
+        """The methods, and those of them that can be opened as streams too."""
         from .services.producers import StreamMethod
         from .services.tables import rows
         from .services.tables.compare import compare
@@ -133,23 +147,26 @@ def methods(
         noun_tables = rows.Tables(registry)
         noun_stats = stats.Stats(registry, noun_tables.orders)
         noun_export = export.Export(registry, paths, noun_tables.orders)
-        streaming["tables/export"] = StreamMethod(export.ExportParams, noun_export.stream)
-        streaming["tables/stats"] = StreamMethod(stats.StatsParams, noun_stats.stream)
-        return {
+        requested = {
             "tables/compare": Method(compare.CompareParams, compare.Compare(registry).compare),
             "tables/export": Method(export.ExportParams, noun_export.export),
             "tables/rows": Method(rows.RowsParams, noun_tables.rows, noun_tables.is_cheap),
             "tables/sql": Method(sql.SqlParams, sql.Sql(registry).sql),
             "tables/stats": Method(stats.StatsParams, noun_stats.stats),
         }
+        streaming = {
+            "tables/export": StreamMethod(export.ExportParams, noun_export.stream),
+            "tables/stats": StreamMethod(stats.StatsParams, noun_stats.stream),
+        }
+        return requested, streaming
 
     def streams() -> dict[str, Method]:
         from .services.producers import StreamMethod
         from .streams import describe, handlers
         from .streams.tokens import TokenSeal
 
-        made["tables/stats"]  # and the other tables, which stream too
-        streaming[incoming.METHOD] = StreamMethod(incoming.StreamParams, incoming.Uploads(registry).open)
+        uploads = StreamMethod(incoming.StreamParams, incoming.Uploads(registry).open)
+        streaming = {incoming.METHOD: uploads, **tables()[1]}
         mounted = handlers.Services(sidecar.services, TokenSeal(token_keys, time.time), nouns=streaming)
         return {
             "describe": Method(describe.DescribeParams, describe.Description(sidecar.services).describe),
@@ -160,7 +177,7 @@ def methods(
             "streams/resume": Method(handlers.ResumeParams, mounted.resume),
         }
 
-    made = Methods(
+    return Methods(
         {
             "initialize": Method(InitializeParams, noun_process.initialize, cheap),
             "load": Method(load.LoadParams, noun_load.load, drains=incoming.METHOD),
@@ -169,6 +186,6 @@ def methods(
             "sessions/list": Method(sessions.ListParams, registry.list_sessions, cheap),
             "stats": Method(process.StatsParams, noun_process.stats, cheap),
         },
-        {tables: TABLES, streams: STREAMS},
+        (TABLES, lambda: tables()[0]),
+        (STREAMS, streams),
     )
-    return made

@@ -6,22 +6,20 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import serve_options
 from .commands.argument_types import count, rounds, seconds
 from .commands.exits import plain_errors
+from .commands.mistake import EXIT_USAGE
 from .version import PROTOCOL_VERSION, VERSION, Build
 
 if TYPE_CHECKING:
     from .mount import Sidecar
 
-EXIT_USAGE = 64
-
 
 def main(argv: Sequence[str] | None = None, mounted: Sidecar | None = None, build: Build | None = None) -> None:
-    """The console script, that of a service's own program, with the services that it mounted, and that of a frozen
-    executable."""
+    """Parse the words of the command line, and run the command that they name (see `start.main`)."""
     parser = _parser(mounted, build)
     arguments, rest = parser.parse_known_args(argv)
     if rest and (not hasattr(arguments, "pairs") or any(word.startswith("-") for word in rest)):
@@ -30,7 +28,8 @@ def main(argv: Sequence[str] | None = None, mounted: Sidecar | None = None, buil
     arguments.mounted = mounted
     arguments.build = build or Build()
     if arguments.version:
-        _version(arguments.build, arguments.json)
+        with plain_errors():
+            _version(arguments.build, arguments.json)
     elif arguments.command is None:
         parser.print_help()
     else:
@@ -38,7 +37,12 @@ def main(argv: Sequence[str] | None = None, mounted: Sidecar | None = None, buil
 
 
 class _Parser(argparse.ArgumentParser):
-    """Usage errors exit with 64 (EX_USAGE), as documented; argparse's own code is 2."""
+    """Usage errors exit with 64 (EX_USAGE), as documented; argparse's own code is 2. Help into a pipe that closes, or
+    on a full disk, ends as any output does."""
+
+    def print_help(self, file: Any = None) -> None:
+        with plain_errors():
+            print(self.format_help(), end="", file=file)  # argparse's own drops what it cannot write
 
     def error(self, message: str) -> None:  # type: ignore[override]
         self.exit(EXIT_USAGE, f"{self.format_usage()}{self.prog}: error: {message}\n")
@@ -217,6 +221,7 @@ def _query(arguments: argparse.Namespace) -> None:
 
 
 def _doctor(arguments: argparse.Namespace) -> None:
+    exit_code = 0
     with plain_errors():
         if arguments.startup:
             from .commands.startup import startup
@@ -228,7 +233,8 @@ def _doctor(arguments: argparse.Namespace) -> None:
 
             if arguments.rounds or arguments.json:
                 raise Mistake("--rounds and --json say how `doctor --startup` measures: add --startup")
-            sys.exit(doctor(arguments.build.libraries))
+            exit_code = doctor(arguments.build.libraries)
+    sys.exit(exit_code)
 
 
 def _demo(_arguments: argparse.Namespace) -> None:
@@ -252,4 +258,5 @@ def _version(build: Build, as_json: bool) -> None:
         versions = {"version": VERSION, "protocol_version": PROTOCOL_VERSION, "python": python, "build_id": build.id}
         print(json.dumps(versions))
     else:
-        print(f"arrow-sidecar {VERSION} (protocol {PROTOCOL_VERSION})")
+        own = "" if build.name == "arrow-sidecar" else f"{build.name}: "
+        print(f"{own}arrow-sidecar {VERSION} (protocol {PROTOCOL_VERSION})")

@@ -98,6 +98,8 @@ def _imported(spec: str, name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as fault:
         missing = fault.name
+    except Exception as fault:
+        raise MountError(f"--service {spec}: importing {name} raised {type(fault).__name__}: {fault}") from fault
     if missing is None or not f"{name}.".startswith(f"{missing}."):
         raise MountError(f"--service {spec}: {name} needs a module {missing!r}, which is missing")
     place = f"in this executable: freeze it in (packaging/build.py --service {spec})" if is_frozen else "here"

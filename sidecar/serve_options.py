@@ -6,7 +6,8 @@ is read here; whatever is not, is left to argparse, which has the same table.
 
 from __future__ import annotations
 
-from .commands.argument_types import count, directory, size
+from .commands.argument_types import count, directory, process_id, size, size_from
+from .protocol.hello import MIN_HEADER_BYTES
 
 TYPE_CHECKING = False  # as type checkers know it
 if TYPE_CHECKING:
@@ -22,7 +23,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--memory-limit": {"type": size, "metavar": "SIZE", "help": "refuse work beyond this, over all sessions"},
     "--evict": {"action": "store_true", "help": "at the limit, close sessions that were not used for long"},
-    "--max-header": {"type": size, "default": "16M", "metavar": "SIZE", "help": "largest header of a frame (16M)"},
+    "--max-header": {
+        "type": size_from(MIN_HEADER_BYTES),
+        "default": "16M",
+        "metavar": "SIZE",
+        "help": "largest header of a frame (16M)",
+    },
     "--max-payload": {
         "type": size,
         "default": "2G",
@@ -39,7 +45,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--max-streams": {"type": count, "default": 1024, "metavar": "N", "help": "open streams (1024)"},
     "--stream-idle": {"type": count, "default": 3600, "metavar": "S", "help": "end silent streams (3600 s)"},
-    "--host-pid": {"type": int, "metavar": "PID", "help": "die with this parent; 0: watch only the input"},
+    "--host-pid": {"type": process_id, "metavar": "PID", "help": "die with this parent; 0: watch only the input"},
     "--no-warm": {"action": "store_true", "help": "import Polars when it is first needed, not before"},
     "--log-level": {
         "type": str,

@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 
     from .mount import Sidecar
 
-EXIT_USAGE = 64
-
 
 def serve(settings: Mapping[str, Any], mounted: Sidecar | None = None, build: Build | None = None) -> None:
     """Serve the host at the other end of standard input and output, and end the process. `settings` are those of
     `serve_options`."""
+    parent_pid = os.getppid()  # first: a host may die during the start, and then it is whoever adopts its children
     build = build or Build()
     services = (*build.services, *settings["service"])
     try:
@@ -30,14 +29,26 @@ def serve(settings: Mapping[str, Any], mounted: Sidecar | None = None, build: Bu
     except stdio.NoWire as fault:
         _refuse(
             f"{fault}.\n"
-            "`arrow-sidecar serve` is started by an app, which speaks to it through pipes (see PROTOCOL.md).\n"
-            "To look at a file, run: arrow-sidecar inspect FILE. To see it work: arrow-sidecar demo."
+            f"`{build.name} serve` is started by an app, which speaks to it through pipes (see PROTOCOL.md).\n"
+            f"To look at a file, run: {build.name} inspect FILE. {_trial(build)}."
         )
     phases.passed(phases.WIRE)
     platform.settle_signals()
     _greet(wire, settings, None if services else _digest(mounted), build.id)
     phases.passed(phases.HELLO)
-    _run(wire, settings, services, mounted)
+    try:
+        _run(wire, settings, services, mounted, parent_pid)
+    except ImportError as fault:
+        from .runtime.exit_codes import EXIT_INTERNAL
+
+        _refuse(f"the installation is incomplete ({fault}): run `{build.name} doctor`", EXIT_INTERNAL)
+
+
+def _trial(build: Build) -> str:
+    """Which command shows it: a frozen executable has no demo."""
+    if build.id == Build().id:
+        return f"To see it work: {build.name} demo"
+    return f"To see whether it works here: {build.name} doctor"
 
 
 def _digest(mounted: Sidecar | None) -> str:
@@ -56,17 +67,19 @@ def _greet(wire: stdio.Wire, settings: Mapping[str, Any], digest: str | None, bu
         while frame:
             frame = frame[platform.write_some(wire.output_fd, [frame]) :]
     except OSError:
-        from .runtime.stopping import EXIT_OUTPUT_BROKEN
+        from .runtime.exit_codes import EXIT_OUTPUT_BROKEN
 
         sys.exit(EXIT_OUTPUT_BROKEN)
 
 
-def _run(wire: stdio.Wire, settings: Mapping[str, Any], services: tuple[str, ...], mounted: Sidecar | None) -> None:
-    from .app import Options, serve
+def _run(
+    wire: stdio.Wire, settings: Mapping[str, Any], services: tuple[str, ...], mounted: Sidecar | None, parent_pid: int
+) -> None:
+    from .app import Options, run
     from .mount import MountError
     from .wire.limits import Limits
 
-    host_pid = os.getppid() if settings["host_pid"] is None else settings["host_pid"]
+    host_pid = parent_pid if settings["host_pid"] is None else settings["host_pid"]
     options = Options(
         limits=Limits(settings["max_header"], settings["max_payload"]),
         max_pending_bytes=settings["max_pending"],
@@ -81,7 +94,7 @@ def _run(wire: stdio.Wire, settings: Mapping[str, Any], services: tuple[str, ...
         warms=not settings["no_warm"],
     )
     try:
-        serve(wire, options, mounted)
+        run(wire, options, mounted)
     except MountError as fault:
         if fault.__cause__ is not None:
             import traceback
@@ -90,7 +103,9 @@ def _run(wire: stdio.Wire, settings: Mapping[str, Any], services: tuple[str, ...
         _refuse(str(fault))
 
 
-def _refuse(message: str) -> NoReturn:
+def _refuse(message: str, exit_code: int | None = None) -> NoReturn:
+    from .runtime.exit_codes import EXIT_USAGE
+
     if sys.stderr is not None:  # closed by who started this: the exit code says it alone
         sys.stderr.write(f"arrow-sidecar: {message}\n")
-    sys.exit(EXIT_USAGE)
+    sys.exit(EXIT_USAGE if exit_code is None else exit_code)

@@ -63,6 +63,7 @@ def env(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "greeter.py").write_text(MODULE.format(name="Greeter"), encoding="utf-8")
     (tmp_path / "waiter.py").write_text(MODULE.format(name="Waiter"), encoding="utf-8")
     (tmp_path / "broken.py").write_text("import a_module_that_nobody_has\n", encoding="utf-8")
+    (tmp_path / "careless.py").write_text("open('no_such_file')\n", encoding="utf-8")
     return {**os.environ, "PYTHONPATH": str(tmp_path)}
 
 
@@ -112,6 +113,15 @@ def test_a_mistake_is_one_message_and_a_usage_error(env: dict[str, str], spec: s
         Host.spawn(options=["--service", spec], env=env)
     assert caught.value.exit_code == 64
     assert caught.value.stderr_tail.strip() == f"arrow-sidecar: --service {spec}: {message}"
+
+
+def test_a_module_that_raises_is_named_below_its_traceback(env: dict[str, str]) -> None:
+    with pytest.raises(SidecarGone) as caught:
+        Host.spawn(options=["--service", "careless:make"], env=env)
+    assert caught.value.exit_code == 64
+    *above, last = caught.value.stderr_tail.strip().splitlines()
+    assert last.startswith("arrow-sidecar: --service careless:make: importing careless raised FileNotFoundError: ")
+    assert "open('no_such_file')" in "\n".join(above)
 
 
 def test_a_name_twice(env: dict[str, str]) -> None:

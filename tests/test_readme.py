@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sidecar.protocol.hello import METHODS
-from sidecar.runtime import stopping
+from sidecar.runtime import exit_codes
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -121,6 +121,6 @@ def test_every_option_of_serve_is_named(sidecar_command: list[str]) -> None:
 
 
 def test_the_exit_codes() -> None:
-    codes = {value for name, value in vars(stopping).items() if name.startswith("EXIT_")}
+    codes = {value for name, value in vars(exit_codes).items() if name.startswith("EXIT_")}
     (paragraph,) = re.findall(r"Exit codes of `serve`:(.*?)\n\n", README, re.S)
     assert {int(code) for code in re.findall(r"\b\d+\b(?![.] )(?! s)", paragraph.replace("1.8 s", ""))} == codes

@@ -43,7 +43,7 @@ ALLOWED = {
     "mount": {"streams", "protocol.hello", "start"},
     "app": {"runtime", "services", "streams", "protocol", "wire", "mount", "phases"},
     "pipe": {"app", "client", "mount", "runtime"},
-    "serve_options": {"commands.argument_types"},
+    "serve_options": {"commands.argument_types", "protocol.hello"},
     "serving": {"app", "mount", "protocol.hello", "runtime", "wire", "version", "phases"},
     "cli": {"serving", "serve_options", "commands", "client", "mount", "version"},
     "start": {"serving", "serve_options", "cli", "mount", "version", "phases"},

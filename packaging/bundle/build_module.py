@@ -18,6 +18,7 @@ TEMPLATE = '''"""What this executable was built of."""
 from sidecar.version import Build
 
 BUILD = Build(id={id!r}, name={name!r}, services={services!r}, libraries={libraries!r})
+STARTS_ITSELF = {starts_itself!r}
 '''
 
 
@@ -25,7 +26,9 @@ def written(analysis: Any, settings: Settings, folder: Path) -> Path:
     """The module's file in `folder`, for what an analysis of PyInstaller's has found."""
     module = folder / "sidecar_build.py"
     fields = {"name": settings.name, "services": settings.services, "libraries": libraries()}
-    module.write_text(TEMPLATE.format(id=build_id(analysis, fields), **fields), encoding="utf-8")
+    starts_itself = any(name == "multiprocessing" for name, _source, _kind in analysis.pure)
+    text = TEMPLATE.format(id=build_id(analysis, fields), starts_itself=starts_itself, **fields)
+    module.write_text(text, encoding="utf-8")
     return module
 
 
@@ -45,8 +48,11 @@ def build_id(analysis: Any, fields: dict[str, Any]) -> str:
     the rest; and of `fields`. The folder of the build is not in it."""
     digest = hashlib.sha256(repr((platform.python_version(), PyInstaller.__version__, sorted(fields.items()))).encode())
     entries = [*analysis.scripts, *analysis.pure, *analysis.binaries, *analysis.datas]
-    for name, source, _kind in sorted(entries):
+    for name, source, kind in sorted(entries):
         if name == "base_library.zip":  # PyInstaller makes it of Python's own modules
+            continue
+        if kind == "SYMLINK":
+            digest.update(f"{name}\0{source}\n".encode())
             continue
         with open(source, "rb") as file:
             content = hashlib.file_digest(file, "sha256")

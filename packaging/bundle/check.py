@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .contents import LICENCES, extension_modules, modules
+from .contents import file_modules, modules
 from .exclusions import LISTED
 from .faults import BuildFault
 from .linkage import outside
+from .modes import wrong_modes
 
 MB = 1_000_000
 
@@ -37,8 +37,12 @@ WITH_SERVICES = Budget(300 * MB, 100)
 
 def check(folder: Path, executable: Path, budget: Budget, let_in: set[str]) -> None:
     """Raise `BuildFault` with a line for everything that is wrong. `let_in` are modules that services import."""
-    found = [*_sizes(folder, budget), *_links(folder), *_modes(executable), *outside(folder)]
-    found += [*_forbidden(folder, executable, let_in), *_licences(folder)]
+    found = [*_modes(folder, executable)] or [  # of which some may say that a file cannot be read
+        *_sizes(folder, budget),
+        *_links(folder),
+        *outside(folder),
+        *_forbidden(folder, executable, let_in),
+    ]
     if found:
         raise BuildFault("\n".join(["the bundle is not what it has to be:", *(f"  {line}" for line in found)]))
 
@@ -60,18 +64,13 @@ def _links(folder: Path) -> Iterator[str]:
             yield f"{path.relative_to(folder)}: is a link, of which a copy that follows links makes a second file"
 
 
-def _modes(executable: Path) -> Iterator[str]:
-    if os.name == "posix" and not executable.stat().st_mode & stat.S_IXUSR:
+def _modes(folder: Path, executable: Path) -> Iterator[str]:
+    yield from wrong_modes(folder)
+    if not os.access(executable, os.X_OK):
         yield f"{executable.name}: cannot be executed"
 
 
 def _forbidden(folder: Path, executable: Path, let_in: set[str]) -> Iterator[str]:
-    found = modules(executable) | extension_modules(folder)
+    found = modules(executable) | file_modules(folder)
     for name in sorted({module.partition(".")[0] for module in found} & FORBIDDEN.keys() - let_in):
         yield f"it has the module {name}: {FORBIDDEN[name]}"
-
-
-def _licences(folder: Path) -> Iterator[str]:
-    file = folder / LICENCES
-    if not file.is_file() or not file.stat().st_size:
-        yield f"{LICENCES}: is not there"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Iterator
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, SOURCE_SUFFIXES
 from pathlib import Path
 from typing import NamedTuple
 
 MANIFEST = "manifest.json"
 LICENCES = "THIRD_PARTY_LICENSES.txt"
 INNER = "_internal"
+
+MODULE_SUFFIXES = (*SOURCE_SUFFIXES, *BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES, ".pyd")
 
 
 class File(NamedTuple):
@@ -45,17 +48,12 @@ def _library_modules(library: Path) -> Iterator[str]:
             yield name.removesuffix(".pyc").removesuffix("/__init__").replace("/", ".")
 
 
-def is_extension(path: Path) -> bool:
-    """Whether a file is a module that Python opens itself, not a library that others are linked with."""
-    return ".cpython-" in path.name or path.name.endswith((".abi3.so", ".pyd"))
-
-
-def extension_modules(folder: Path) -> set[str]:
-    """The modules that are files of their own."""
+def file_modules(folder: Path) -> set[str]:
+    """The modules that are files of their own. A library that is named as one, `libx.so`, is taken for one."""
     found = set()
     for path in sorted((folder / INNER).rglob("*")):
-        if is_extension(path):
+        if path.name.endswith(MODULE_SUFFIXES):
             parts = path.relative_to(folder / INNER).parts
             parts = parts[2:] if "lib-dynload" in parts else parts
-            found.add(".".join([*parts[:-1], path.name.partition(".")[0]]))
+            found.add(".".join([*parts[:-1], path.name.partition(".")[0]]).removesuffix(".__init__"))
     return found

@@ -85,6 +85,9 @@ def licence(distribution: Distribution) -> str:
 
 
 def _files(distribution: Distribution) -> Iterator[Path]:
+    """What was installed; not what `SOURCES.txt` lists, in the folder of a project that somebody works on."""
+    if not any(distribution.read_text(record) for record in ("RECORD", "installed-files.txt")):
+        return
     for path in distribution.files or ():
         yield Path(os.path.normpath(str(distribution.locate_file(path))))
 

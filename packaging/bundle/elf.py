@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -51,6 +52,18 @@ def symbols(path: Path, kind: str) -> set[str]:
     """The names of the dynamic symbols that a file has (`defined`) or takes from others (`undefined`)."""
     text = run("nm", "--dynamic", "--no-demangle", "--format=posix", f"--{kind}-only", str(path))
     return {line.split()[0].partition("@")[0] for line in text.splitlines()}
+
+
+def place_of(search: str, path: Path) -> Path | None:
+    """The folder that an entry of a file's RPATH stands for; None unless that is told from where the file lies."""
+    found = re.fullmatch(r"\$(ORIGIN|\{ORIGIN\})(/[^$]*)?", search)
+    return None if found is None else Path(os.path.normpath(f"{path.parent}{found[2] or ''}"))
+
+
+def strip(path: Path) -> None:
+    """Leave out the symbols that nobody is linked by. It comes before `patch`: what patchelf has written, binutils'
+    strip may leave with segments that are not page-aligned, which no longer load."""
+    run("strip", str(path))
 
 
 def patch(path: Path, *options: str) -> None:

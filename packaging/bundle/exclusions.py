@@ -106,6 +106,38 @@ OWN = {"sidecar.testing": "pytest fixtures"}
 
 POLARS = {"polars.testing": "asserts for tests, and hypothesis strategies"}
 
+CODECS = {name for name in STANDARD_LIBRARY if name.startswith("_codecs_") or name == "_multibytecodec"}
+"""Any service may decode what it reads, by a name that no analysis sees."""
+
+COMES_WITH = {
+    "asyncio": ("ssl",),
+    "concurrent.futures": ("concurrent.futures.process",),
+    "dbm": ("dbm.dumb", "dbm.sqlite3"),
+    "fileinput": ("bz2",),
+    "ftplib": ("ssl",),
+    "hashlib": ("_hashlib",),
+    "http.client": ("ssl",),
+    "imaplib": ("ssl",),
+    "multiprocessing": ("_multiprocessing", "_posixshmem"),
+    "nntplib": ("ssl",),
+    "poplib": ("ssl",),
+    "shelve": ("dbm",),
+    "shutil": ("tarfile",),
+    "smtplib": ("ssl",),
+    "ssl": ("_hashlib",),
+    "tarfile": ("bz2", "lzma"),
+    "urllib.request": ("ftplib", "mimetypes", "ssl"),
+    "xml": ("pyexpat",),
+    "zipfile": ("bz2", "lzma"),
+    "pyarrow.acero": ("pyarrow._acero", "pyarrow.dataset"),
+    "pyarrow.dataset": ("pyarrow._dataset", "pyarrow._dataset_orc", "pyarrow._dataset_parquet", "pyarrow.fs"),
+    "pyarrow.parquet.encryption": ("pyarrow._parquet_encryption",),
+    "pyarrow.substrait": ("pyarrow._substrait",),
+}
+"""What a module imports where it is used, or does without where it is not there: in a function, in `try`, by name. It
+comes along with one that is let in, or that a service imports itself. Not here is what a module has for tests, for
+terminals (readline is GPL), for remote files (pyarrow.fs), and what it has as good a substitute for."""
+
 LISTED = {**STANDARD_LIBRARY, **PYARROW, **POLARS, **OWN}
 """Every listed module with its reason. A module stays out with all that is below it."""
 

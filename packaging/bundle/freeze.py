@@ -20,8 +20,6 @@ TOOLS = {"linux": ("strip", "readelf", "nm"), "darwin": ("strip", "otool")}
 
 def freeze(settings: Settings, work: Path, epoch_s: int) -> Path:
     """The folder that PyInstaller makes, below `work`. Raises `BuildFault`, with the end of what PyInstaller said."""
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
     description = work / "settings.json"
     description.write_text(json.dumps(settings._asdict()), encoding="utf-8")
     command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean"]
@@ -56,11 +54,15 @@ def _need_a_plain_python() -> None:
         raise BuildFault(f"{sys.executable} is a framework build, as python.org's are: use pyenv's or uv's Python")
 
 
+def own_environment() -> dict[str, str]:
+    """The variables of this process, without a person's settings of Python and PyInstaller."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYINSTALLER"))}
+
+
 def _environment(work: Path, epoch_s: int) -> dict[str, str]:
-    """Nothing of a person's settings; and what two builds need to be the same: sets in one order, one time stamp."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYINSTALLER"))}
+    """What two builds need to be the same: sets in one order, one time stamp."""
     return {
-        **inherited,
+        **own_environment(),
         "PYTHONHASHSEED": "1",
         "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

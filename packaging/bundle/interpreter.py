@@ -13,10 +13,13 @@ from pathlib import Path
 
 from .component import Component, texts_of
 from .distributions import ENVIRONMENTS
+from .settings import PACKAGING
 
 SPDX = "Python-2.0.1"
 LIBRARY = re.compile(r"(lib)?python3[\w.]*\.(so|dylib|dll)[\d.]*|Python", re.ASCII)
 """The interpreter as a library: libpython3.11.so.1.0, python311.dll, `Python` in a framework of macOS."""
+
+INCORPORATED = texts_of([PACKAGING / "licences" / "cpython-incorporated.txt"], PACKAGING / "licences")
 
 STDLIB = Path(os.__file__).resolve().parent
 PREFIX = Path(sys.base_prefix).resolve()
@@ -30,9 +33,11 @@ def component_of(source: Path) -> Component | None:
 
 @cache
 def cpython(stdlib: Path = STDLIB, prefix: Path = PREFIX, root: Path = ROOT) -> Component:
-    """With the first licence that an installation has; with no text if it has none."""
+    """With the first licence that an installation has, and the terms of what CPython has copied in, which most have
+    not; with no text if it has no licence."""
     found = (texts_of([folder / name], folder) for folder, name in _places(stdlib, prefix, root))
-    return Component("CPython", platform.python_version(), SPDX, next(filter(None, found), ()))
+    texts = next(filter(None, found), ())
+    return Component("CPython", platform.python_version(), SPDX, (*texts, *INCORPORATED) if texts else ())
 
 
 def _is_cpython(path: Path) -> bool:

@@ -26,7 +26,7 @@ def _lean(name: str, file: str, folder: Path) -> tuple[str, str]:
         return file, "PYMODULE-2"  # as `python -OO` has it, which CPython's own tests are run with
     blank = folder / name / Path(file).name  # PyInstaller knows a package by `__init__.py`
     blank.parent.mkdir(parents=True)
-    blank.write_text(blanked(Path(file).read_text(encoding="utf-8")), encoding="utf-8")
+    blank.write_text(blanked(Path(file).read_text(encoding="utf-8-sig")), encoding="utf-8")
     return str(blank), "PYMODULE"
 
 

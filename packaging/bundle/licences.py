@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,9 +36,10 @@ class LicencesMissing(BuildFault):
         )
 
 
-def finders() -> tuple[Finder, ...]:
-    """Who is asked for the component of a file, in this order: an environment lies within folders of Python's."""
-    return (project, Distributions().component_of, interpreter.component_of, system.component_of)
+def finders(folders: Iterable[str] = ()) -> tuple[Finder, ...]:
+    """Who is asked for the component of a file, in this order: an environment lies within folders of Python's.
+    `folders` are asked for distributions before those of `sys.path`."""
+    return (project, Distributions([*folders, *sys.path]).component_of, interpreter.component_of, system.component_of)
 
 
 def project(source: Path) -> Component | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from .elf import dynamic, elf_files
+from .contents import INNER
+from .elf import dynamic, elf_files, place_of
 
 GLIBC = re.compile(r"lib(c|m|dl|rt|pthread|util)\.so\.\d+|ld-linux[\w-]*\.so\.\d+")
 """All of them are parts of glibc, of which every system has its own."""
@@ -43,16 +44,25 @@ def _is_number(name: str) -> bool:
 
 
 def _outside_linux(folder: Path) -> Iterator[tuple[Path, str]]:
-    paths = elf_files(folder)
-    inside = {path.name for path in paths}
-    for path in paths:
-        needed, search, _ = dynamic(path)
+    inside = {path: dynamic(path) for path in elf_files(folder)}
+    for path, (needed, search, _) in inside.items():
+        places = {entry: place_of(entry, path) for entry in search}
+        yield from ((path, f"looks for libraries in {entry}") for entry in places if not _within(places[entry], folder))
+        looked_in = {folder / INNER, *places.values()}  # PyInstaller's bootloader sets LD_LIBRARY_PATH
         for name in needed:
-            if name not in inside and not GLIBC.fullmatch(name):
+            found = {library.parent for library in inside if library.name == name}
+            if not found and not GLIBC.fullmatch(name):
                 yield path, f"is linked with {name}, which is not in the bundle"
-        for place in search:
-            if not place.startswith("$ORIGIN"):
-                yield path, f"looks for libraries in {place}"
+            elif found and not found & looked_in:
+                yield path, f"is linked with {name}, and does not look for it in {_listed(found, folder)}"
+
+
+def _within(place: Path | None, folder: Path) -> bool:
+    return place is not None and place.is_relative_to(folder)
+
+
+def _listed(places: Iterable[Path], folder: Path) -> str:
+    return ", ".join(sorted(str(place.relative_to(folder)) for place in places))
 
 
 def _outside_macos(folder: Path) -> Iterator[tuple[Path, str]]:

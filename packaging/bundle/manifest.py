@@ -33,7 +33,7 @@ def write(folder: Path, settings: Settings, target: Target, parts: Mapping[str, 
         "files": [{**file._asdict(), "component": _component(file, parts, settings.name)} for file in found],
     }
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
-    (folder / MANIFEST).write_text(f"{text}\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(f"{text}\n", encoding="utf-8", newline="\n")
     return manifest
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from .component import Component
 from .contents import INNER
-from .licences import component_of, components, finders
+from .licences import Finder, component_of, components, finders
 from .settings import Settings
 from .sources import recorded
 
@@ -25,8 +25,9 @@ def parts_of(
     made = {executable.name: _bootloader(), "base_library.zip": Path(os.__file__)}
     modules = {name: source for name, source in found.modules.items() if not source.is_relative_to(work)}
     sources = {**modules, **files, **made}
-    own = {name for name, source in sources.items() if name not in given and _is_own(source, settings)}
-    return components({name: source for name, source in sources.items() if name not in own}, given)
+    asked = finders(settings.paths)
+    own = {name for name, source in sources.items() if name not in given and _is_own(source, settings, asked)}
+    return components({name: source for name, source in sources.items() if name not in own}, given, asked)
 
 
 def _bootloader() -> Path:
@@ -36,10 +37,7 @@ def _bootloader() -> Path:
     return Path(spec.origin)
 
 
-def _is_own(source: Path, settings: Settings) -> bool:
+def _is_own(source: Path, settings: Settings, asked: Iterable[Finder]) -> bool:
     """Whether a file lies where the developer's modules or data are, and is of no package that somebody published."""
     places = [*settings.paths, *(place for place, _ in settings.data)]
-    return any(source.is_relative_to(place) for place in places) and component_of(source, _FINDERS) is None
-
-
-_FINDERS = finders()
+    return any(source.is_relative_to(place) for place in places) and component_of(source, asked) is None

@@ -6,11 +6,22 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+from .data import check_data
 from .faults import BuildFault
+from .freeze import own_environment
 from .settings import ROOT, Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+TAKEN = {
+    **dict.fromkeys(sys.stdlib_module_names - {"test"}, "Python's own"),
+    **dict.fromkeys(("sidecar", "sidecar_build"), "the sidecar's"),
+}
+
+MOUNTED = "mounted"
+TIMEOUT_S = 60
 
 MOUNT = """
 import sys
@@ -27,6 +38,7 @@ try:
     Sidecar().including(services)
 except MountError as fault:
     sys.exit(str(fault))
+print({MOUNTED!r})
 """
 
 
@@ -37,14 +49,36 @@ def check_settings(settings: Settings) -> None:
     for folder in settings.paths:
         if not os.path.isdir(folder):
             raise BuildFault(f"--path {folder}: there is no such folder")
+        _check_names(Path(folder))
+    check_data(settings.data)
+    if "sidecar_build" in settings.modules:
+        raise BuildFault("sidecar_build is a module that the build makes: give yours another name")
     if settings.modules:
         _mount(settings)
 
 
+def _check_names(folder: Path) -> None:
+    """Modules of a `--path` come before the standard library and what is installed. `test` is in no bundle."""
+    for path in sorted(folder.iterdir()):
+        is_module = path.suffix == ".py" or (path / "__init__.py").is_file()
+        if is_module and path.stem in TAKEN and path.parent.resolve() != ROOT.resolve():
+            raise BuildFault(f"--path {folder}: {path.name} would take the place of {TAKEN[path.stem]}: rename it")
+
+
 def _mount(settings: Settings) -> None:
-    paths = [*settings.paths, str(ROOT)]
-    script = MOUNT.format(paths=paths, includes=settings.includes, services=settings.services)
-    done = subprocess.run([sys.executable, "-c", script], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    paths = [str(ROOT), *settings.paths]
+    script = MOUNT.format(paths=paths, includes=settings.includes, services=settings.services, MOUNTED=MOUNTED)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script],
+        env=own_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode == 0 and not done.stdout.endswith(f"{MOUNTED}\n"):
+        raise BuildFault(f"{', '.join(settings.modules)}: what is imported ends the process")
     if done.returncode:
         raise BuildFault(done.stderr.strip() + _hint(done.stderr, settings))
 

@@ -18,7 +18,7 @@ module.exports = function sidecar(options) {
   const { folder, name, target } = bundle;
   const dist = folderInProject(bundle);
   return {
-    files: dist === null ? ["**/*"] : ["**/*", `!${dist}{,work/}${name}-*{,/**/*}`],
+    files: dist === null ? ["**/*"] : ["**/*", `!${dist}${name}-*{,/**/*}`],
     extraResources: [{ from: folder, to: path.basename(folder) }],
     beforePack: async (context) => checkTarget(bundle, context.electronPlatformName, ARCHITECTURES[context.arch]),
     mac: {

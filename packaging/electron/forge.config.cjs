@@ -16,7 +16,7 @@ module.exports = function sidecar(options) {
   const dist = folderInProject(bundle);
   return {
     packagerConfig: {
-      ignore: dist === null ? [] : [new RegExp(`^/${dist}(work/)?${bundle.name}-`)],
+      ignore: dist === null ? [] : [new RegExp(`^/${dist}${bundle.name}-`)],
       extraResource: [bundle.folder],
       osxSign: {
         // @electron/osx-sign finds every Mach-O file of the app and signs the deepest first. What is said here of a

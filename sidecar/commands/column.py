@@ -8,8 +8,9 @@ from ..services.tables.stats.column_stats import ColumnStats
 from .cells import clip, pad, width
 from .distributions import Bar, bars, share
 from .grid import GAP
+from .sizes import plural
 from .sparklines import bar
-from .terminal import Screen, plural
+from .terminal import Screen
 
 BAR_CELLS = 40
 LABEL_CELLS = 40

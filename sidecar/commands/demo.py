@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from ..client import Filter, Host, SidecarError, Sort
 from ..services.load.load import LoadResult
 from .figures import show_figures
-from .terminal import clear_line, plural, progress_bar, show_table, size_text
+from .sizes import plural, size_text
+from .terminal import clear_line, progress_bar, show_table
 
 FLIGHTS = os.path.join(os.path.dirname(__file__), "data", "flights.parquet")
 _SHOWN = ["time_hour", "carrier", "flight", "origin", "dest", "dep_delay", "air_time", "distance"]

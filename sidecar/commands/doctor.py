@@ -1,19 +1,20 @@
-"""`arrow-sidecar doctor`: what this installation is, and whether a sidecar works on this machine."""
+"""`arrow-sidecar doctor`: what this installation is, and whether a sidecar works on this machine.
+
+Each line is printed as it is found, and what a line needs is imported for it: a damaged library may end the process.
+"""
 
 from __future__ import annotations
 
 import os
-import platform
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from itertools import chain
 
-from ..client import Host, HostFault, SidecarError
 from ..version import PROTOCOL_VERSION, VERSION
-from ..wire.payload import Payload
-from .bundle_files import Damaged, check_files
-from .terminal import size_text
+
+TYPE_CHECKING = False  # as type checkers know it
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+EXIT_INTERNAL = 70
 
 _LIBRARIES = ("pyarrow", "polars", "msgspec")
 _SUSPECT_VARIABLES = (
@@ -25,36 +26,65 @@ _SUSPECT_VARIABLES = (
     "DYLD_INSERT_LIBRARIES",
     "APPDIR",
 )
-_ECHO_BYTES = 32 * 1024 * 1024
 
 Line = tuple[str, str]
 
 
+class _Failed(Exception):
+    """What does not work, by the name of its line, and how that showed."""
+
+    def __init__(self, name: str, message: object) -> None:
+        super().__init__(str(message))
+        self.name = name
+
+
 def doctor(libraries: Mapping[str, str]) -> int:
-    """Print one line a finding. Returns 0 if a sidecar could be started and spoken to, otherwise 70.
+    """Print one line a finding. Returns 0 if a sidecar could be started and did its work, otherwise 70.
 
     `libraries` are the versions that are frozen in; none, and they are those that are installed.
     """
-    for name, value in [*_versions(libraries), *_environment()]:
-        print(f"{name:<22} {value}")
     try:
-        for name, value in chain(_files(), _process()):
-            print(f"{name:<22} {value}")
-    except Damaged as fault:
-        print(f"{'files':<22} FAILED: {fault}")
-        return 70
-    except (HostFault, SidecarError) as fault:
-        print(f"{'sidecar':<22} FAILED: {fault}")
-        return 70
-    print("all is well")
+        for line in _findings(libraries):
+            _print(*line)
+    except _Failed as fault:
+        _print(fault.name, f"FAILED: {fault}")
+        return EXIT_INTERNAL
+    except ImportError as fault:
+        _print("libraries", f"FAILED: {fault} (the installation is incomplete: install again)")
+        return EXIT_INTERNAL
+    print("all is well", flush=True)
     return 0
 
 
-def _versions(libraries: Mapping[str, str]) -> Iterator[Line]:
+def _print(name: str, value: str) -> None:
+    print(f"{name:<22} {value}", flush=True)
+
+
+def _findings(libraries: Mapping[str, str]) -> Iterator[Line]:
     yield "arrow-sidecar", f"{VERSION}, protocol {PROTOCOL_VERSION}"
-    yield "python", f"{platform.python_version()} ({sys.executable})"
-    yield "system", platform.platform()
+    yield "python", f"{sys.version.split()[0]} ({sys.executable})"
+    yield from _files()
+    yield "system", _system()
     yield from (libraries or _installed()).items()
+    yield from _environment()
+    yield from _process()
+
+
+def _files() -> Iterator[Line]:
+    """Those of a frozen executable, before any of them is imported."""
+    if getattr(sys, "frozen", False):
+        from .bundle_files import Damaged, check_files
+
+        try:
+            yield from check_files(os.path.dirname(os.path.realpath(sys.executable)))
+        except Damaged as fault:
+            raise _Failed("files", fault) from None
+
+
+def _system() -> str:
+    import platform
+
+    return platform.platform()
 
 
 def _installed() -> dict[str, str]:
@@ -64,6 +94,8 @@ def _installed() -> dict[str, str]:
 
 
 def _environment() -> Iterator[Line]:
+    from .sizes import size_text
+
     for name in _SUSPECT_VARIABLES:
         if name in os.environ:
             yield "environment", f"{name}={os.environ[name]} (may reach into the sidecar)"
@@ -73,32 +105,11 @@ def _environment() -> Iterator[Line]:
             yield "largest pipe", size_text(int(file.read()))
 
 
-def _files() -> Iterator[Line]:
-    if getattr(sys, "frozen", False):
-        yield from check_files(os.path.dirname(os.path.realpath(sys.executable)))
-
-
 def _process() -> Iterator[Line]:
-    began = time.perf_counter()
-    with Host.spawn() as host:
-        yield "sidecar", f"process {host.hello.pid} greeted and initialized in {_ms(began)}"
-        for name, value in host.hello.limits.items():
-            text = "none" if value is None else size_text(value)
-            yield name.removesuffix("_bytes").replace("_", " "), text
-        began = time.perf_counter()
-        host.ping()
-        yield "ping", _ms(began)
-        began = time.perf_counter()
-        host.ping(Payload("bytes", bytes(_ECHO_BYTES)))
-        rate = 2 * _ECHO_BYTES / (time.perf_counter() - began)
-        yield "pipes", f"{size_text(int(rate))}/s, both ways together"
-        memory = host.stats().rss_bytes
-        yield "memory", "not told by this system" if memory is None else size_text(memory)
-        code = host.close()
-        if code:
-            raise HostFault(f"the sidecar stopped with exit code {code}", host.stderr_tail(), code)
-        yield "stop", "exit code 0"
+    from ..client import HostFault, SidecarError
+    from .trial import trial
 
-
-def _ms(began: float) -> str:
-    return f"{1000 * (time.perf_counter() - began):.1f} ms"
+    try:
+        yield from trial()
+    except (HostFault, SidecarError) as fault:
+        raise _Failed("sidecar", fault) from None

@@ -16,7 +16,8 @@ from .asking import ask, load
 from .column import column_lines
 from .figures import show_figures
 from .outputs import write
-from .terminal import plural, screen, show_table, size_text
+from .sizes import plural, size_text
+from .terminal import screen, show_table
 
 
 class InspectOptions(NamedTuple):

@@ -17,8 +17,9 @@ from .grid import Grid
 from .interrupts import Interrupts
 from .mistake import EXIT_FAILED, Mistake
 from .outputs import standard_output
+from .sizes import plural, size_text
 from .target import say
-from .terminal import grid_columns, more_columns, plural, screen, size_text
+from .terminal import grid_columns, more_columns, screen
 
 TERMINAL_ROWS = 20
 """What a terminal shows of a result where `--rows` does not say."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -45,19 +46,29 @@ TABLE = pa.table({"n": pa.array(range(10_000)), "name": pa.array([f"name {n}" fo
 
 def startup(rounds: int, as_json: bool) -> None:
     """Start `rounds` sidecars, one after another, and print the median of each step. Raises `HostFault`."""
-    found = [_started() for _ in range(rounds)]
-    rows = [
-        {
-            "phase": phase,
-            "at_ms": round(median(at_ms[phase] for at_ms in found), 3),
-            "own_ms": round(median(at_ms[phase] - at_ms.get(step.since or "", 0.0) for at_ms in found), 3),
-        }
-        for phase, step in STEPS.items()
-    ]
+    rows = medians([_started() for _ in range(rounds)])
     if as_json:
         print(json.dumps({"rounds": rounds, "phases": rows}))
     else:
         _print(rounds, rows)
+
+
+def medians(found: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
+    """A row a step: when it was passed, and what of that is its own, the time since the step before it. Steps that are
+    in order in each start are so in their medians."""
+    at_ms = {phase: round(median(each[phase] for each in found), 3) for phase in STEPS}
+    before = {phase: at_ms[step.since] if step.since else 0.0 for phase, step in STEPS.items()}
+    return [
+        {"phase": phase, "at_ms": at_ms[phase], "own_ms": round(at_ms[phase] - before[phase], 3)} for phase in STEPS
+    ]
+
+
+def since_spawn(passed: Mapping[str, float], hello_ms: float, answered: Mapping[str, float]) -> dict[str, float]:
+    """All steps by the host's clock: the phases that the sidecar noted by its own are `passed`. It began to count
+    before the host saw its hello, and before it answered a first ping, which a busy machine may delay: so the earlier
+    of the two tells when. A phase is noted after it, so that the host may even have seen hello before."""
+    began_ms = max(0.0, min(hello_ms - passed[phases.HELLO], answered[PING] - passed[phases.SERVING]))
+    return {phase: began_ms + at_ms for phase, at_ms in passed.items()} | dict(answered)
 
 
 def _started() -> dict[str, float]:
@@ -71,9 +82,7 @@ def _started() -> dict[str, float]:
         answered[ARROW_LOAD] = _ms(began)
         host.tables.sql(f"SELECT max(n) FROM {session}")
         answered[POLARS] = _ms(began)
-        passed = _passed(host)
-        offset = 1000 * host.hello_s - passed[phases.HELLO]  # hello is seen on both sides
-        return {phase: offset + at_ms for phase, at_ms in passed.items()} | answered
+        return since_spawn(_passed(host), 1000 * host.hello_s, answered)
 
 
 def _passed(host: Host) -> dict[str, float]:

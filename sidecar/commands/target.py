@@ -81,9 +81,10 @@ def spawned(target: Target) -> Iterator[Host]:
 
 
 def say(line: str) -> None:
-    """One line to standard error, at once."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    """One line to standard error, at once, if it is open."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def say_log(log: ServiceLog) -> None:

@@ -1,10 +1,10 @@
-"""How the commands write to a terminal: what it can show, tables, sizes, a progress bar."""
+"""How the commands write to a terminal: what it can show, tables, a progress bar."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, Any, NamedTuple
 
 import msgspec
@@ -13,11 +13,12 @@ import pyarrow as pa
 from ..client import Progress, SidecarError
 from ..services.json_rows import json_values
 from .cells import clip, printable
+from .encoding import encoding_of
 from .grid import Grid, GridColumn
+from .sizes import plural
 from .sparklines import ASCII, BLOCKS, Glyphs
 
 _BAR_CELLS = 30
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _DEFAULT_COLUMNS = 80
 _CHARACTERS_A_CELL = 20
 """What is looked at of a value for each cell of a terminal's line: no more, marks included, go into one."""
@@ -45,18 +46,8 @@ class Screen(NamedTuple):
 def screen(stream: IO[str] | None = None) -> Screen:
     """What standard output, or another stream, can show. `COLUMNS` overrules the width of a terminal."""
     stream = sys.stdout if stream is None else stream
-    encoding = _encoding(stream, os.environ)
+    encoding = encoding_of(stream)
     return Screen(_width(stream), encoding, BLOCKS if _has_blocks(encoding) else ASCII)
-
-
-def _encoding(stream: IO[str] | None, environment: Mapping[str, str]) -> str:
-    """Python takes the locale `C` for UTF-8, and writes so into `LC_CTYPE`. To whoever asked for it, it means ASCII."""
-    if os.name == "posix":
-        own = {} if sys.flags.utf8_mode and environment.get("LC_CTYPE") == "C.UTF-8" else {"LC_CTYPE"}
-        asked = [environment.get(name) for name in ("LC_ALL", *own, "LANG")]
-        if next(filter(None, asked), None) in ("C", "POSIX"):
-            return "ascii"
-    return getattr(stream, "encoding", None) or "utf-8"
 
 
 def _has_blocks(encoding: str) -> bool:
@@ -113,26 +104,13 @@ def is_number(dtype: pa.DataType) -> bool:
     return bool(pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype))
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 row`, `27,004 rows`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def size_text(size: int) -> str:
-    """`3.2 MiB`."""
-    value, unit = float(size), 0
-    while value >= 1024 and unit < len(_UNITS) - 1:
-        value, unit = value / 1024, unit + 1
-    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
-
-
-def progress_bar(label: str, stream: IO[str] = sys.stderr) -> Callable[[Progress | None], None]:
-    """A callback that draws one line on a terminal, and nothing elsewhere. Gone when `clear_line` is called."""
-    is_drawn = stream.isatty()
+def progress_bar(label: str, stream: IO[str] | None = sys.stderr) -> Callable[[Progress | None], None]:
+    """A callback that draws one line on a terminal, and nothing elsewhere: None is a stream that is closed. Gone when
+    `clear_line` is called."""
     shown = screen(stream)
 
     def draw(progress: Progress | None) -> None:
-        if is_drawn:
+        if stream is not None and stream.isatty():
             text = _progress_text(label, progress, shown.glyphs)
             stream.write(f"\r\x1b[K{clip(text, (shown.width or _DEFAULT_COLUMNS) - 1, shown.glyphs.ellipsis)}")
             stream.flush()
@@ -150,8 +128,8 @@ def _progress_text(label: str, progress: Progress | None, glyphs: Glyphs) -> str
     return f"  {label} {bar} {100 * progress.done // progress.total:3d} %"
 
 
-def clear_line(stream: IO[str] = sys.stderr) -> None:
+def clear_line(stream: IO[str] | None = sys.stderr) -> None:
     """Wipe what a progress bar left."""
-    if stream.isatty():
+    if stream is not None and stream.isatty():
         stream.write("\r\x1b[K")
         stream.flush()

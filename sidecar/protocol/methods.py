@@ -11,6 +11,7 @@ import msgspec
 
 from ..version import PROTOCOL_MAJOR, PROTOCOL_VERSION
 from .errors import SidecarError
+from .hello import MIN_HEADER_BYTES
 from .streams import Paused, StreamInfo, Turns
 
 
@@ -90,18 +91,25 @@ class Method(NamedTuple):
 
 
 class Methods(Mapping[str, Method]):
-    """Methods by name: some that are there, and groups of others, each made when one of them is first asked for. May be
-    asked on any thread; a group is made once, and may ask for methods of another."""
+    """Methods by name: some that are there, and `groups` of others, names and what makes them when one is first asked
+    for. May be asked on any thread; a group is made once, and may ask for methods of another. Methods that drain a
+    stream (see `Method`) belong to those that are there."""
 
     def __init__(
-        self, there: Mapping[str, Method], groups: Mapping[Callable[[], Mapping[str, Method]], Sequence[str]]
+        self,
+        there: Mapping[str, Method],
+        *groups: tuple[Sequence[str], Callable[[], Mapping[str, Method]]],
     ) -> None:
         self._there = dict(there)
-        self._makers = {name: make for make, names in groups.items() for name in names}
+        self._makers = {name: make for names, make in groups for name in names}
         self._lock = RLock()
 
+    def is_unmade(self, name: str) -> bool:
+        """Whether to ask for a method would make its group, which takes imports."""
+        return name in self._makers and name not in self._there
+
     def __getitem__(self, name: str) -> Method:
-        if name not in self._there and name in self._makers:
+        if self.is_unmade(name):
             with self._lock:
                 if name not in self._there:
                     self._there.update(self._makers[name]())
@@ -176,10 +184,6 @@ class HostInfo(msgspec.Struct):
 
     name: str = ""
     version: str = ""
-
-
-MIN_HEADER_BYTES = 4096
-"""Whoever takes less could not be told why."""
 
 
 class HostLimits(msgspec.Struct):

@@ -16,8 +16,8 @@ def restore_environment(variables: MutableMapping[str, str], bundle_folder: str)
     """
     for name in [name for name in variables if name.startswith("_PYI_")]:
         del variables[name]
-    head, _, _ = variables.get("LD_LIBRARY_PATH", "").partition(":")
-    if head != bundle_folder:
+    found = variables.get("LD_LIBRARY_PATH", "")
+    if found != bundle_folder and not found.startswith(f"{bundle_folder}:"):  # a folder's name may have colons
         return
     del variables["LD_LIBRARY_PATH"]
     original = variables.pop("LD_LIBRARY_PATH_ORIG", None)

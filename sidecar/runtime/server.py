@@ -5,22 +5,23 @@ from __future__ import annotations
 import faulthandler
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from threading import Thread
 from typing import Any
 
 from ..protocol.conversation import Answer, Event, Execute
 from ..protocol.errors import SidecarError
 from ..protocol.messages import BadMessage, Failure, Message, Notification, parse
-from ..protocol.methods import Method
+from ..protocol.methods import Methods
 from ..wire.framing import Frame, FrameError, FrameReader, encode
 from ..wire.limits import MIB, Limits
 from . import platform
 from .calls import RESERVE_BYTES, SHUTDOWN, Calls
+from .exit_codes import EXIT_INTERNAL, EXIT_OK, EXIT_OUTPUT_BROKEN, EXIT_PROTOCOL
 from .outcomes import encode_log, encode_response
 from .pending import Pending
 from .stdio import Wire
-from .stopping import EXIT_INTERNAL, EXIT_OK, EXIT_OUTPUT_BROKEN, EXIT_PROTOCOL, FLUSH_S, Stop, Stopper
+from .stopping import FLUSH_S, Stop, Stopper
 from .streams import CLOSE_S, IDLE_S, MAX_STREAMS, Streams
 from .terms import Terms
 from .timers import Coalesced, Timers
@@ -47,7 +48,7 @@ class Server:
     def __init__(
         self,
         wire: Wire,
-        methods: Mapping[str, Method],
+        methods: Methods,
         limits: Limits,
         max_pending_bytes: int,
         max_streams: int = MAX_STREAMS,
@@ -186,6 +187,6 @@ class Server:
 
 
 def _allocate(size: int) -> Any:
-    import pyarrow as pa  # 35 ms that a process which gets no payload does not need
+    import pyarrow as pa  # the services have imported it; the runtime by itself does without
 
     return platform.map_memory(size) if size >= MAPPED_BYTES else pa.allocate_buffer(size)

@@ -14,15 +14,6 @@ from typing import NamedTuple
 from ..protocol.streams import Reason
 from .readiness import WriteRoom
 
-EXIT_OK = 0
-EXIT_USAGE = 64
-EXIT_INTERNAL = 70
-EXIT_OUTPUT_BROKEN = 74
-EXIT_PROTOCOL = 76
-
-EXIT_DEADLINE = 1
-"""The deadline passed: native code kept the interpreter's lock. The code is faulthandler's own."""
-
 DEADLINE_S = 1.8
 """From the decision to stop to the end of the process, at the latest; the promise to the host is 2 s."""
 

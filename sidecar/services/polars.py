@@ -1,28 +1,29 @@
-"""Polars, with what it must never do switched off before its import.
-
-Polars 2.1 spills to `/var/tmp/polars-USER/spill` by itself when memory runs short, eager reads included. The
-two variables stop that (measured: 0 files instead of 45 for a `read_parquet` under a 100 MB limit); they are not
-part of its stable interface, so its version is held in `pyproject.toml` and a test watches the directory.
-"""
+"""Polars, with what it must never do switched off before its import."""
 
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Callable
+from importlib import import_module
 
 import pyarrow as pa
 
+from . import spilling
 from .plain import decoded, is_text, storage
 
-os.environ["POLARS_OOC_SPILL_MIN_BYTES"] = str(2**63 - 1)
-os.environ["POLARS_OOC_DISK_BUDGET_MB"] = "0"
-
+_was_collecting = gc.isenabled()
 gc.disable()  # what is imported stays: looking through it for garbage is a tenth of an import of 110 ms (measured)
 try:
-    import polars as pl  # after the variables
+    spilling.forbid()
+    import polars as pl
+
+    import_module("polars._plr")  # without its library `import polars` may do no more than warn
+except (ImportError, NameError):
+    import_module("_polars_runtime_32._polars_runtime")  # which says what is missing
+    raise
 finally:
-    gc.enable()
+    if _was_collecting:
+        gc.enable()
 
 __all__ = ["answers", "comparable", "pl", "series", "to_arrow"]
 

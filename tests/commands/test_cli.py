@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -181,3 +182,52 @@ def test_demo_runs_the_main_job(tmp_path: Path) -> None:
     for words in ("from a path", "as Arrow IPC bytes", "as Parquet bytes", "9,161 of 27,004 rows match"):
         assert words in result.stdout
     assert "unknown_column: there is no column 'delay'" in result.stdout
+
+
+OUTPUTS = {"version": ["--version"], "help": ["--help"], "help of a command": ["inspect", "--help"], "no command": []}
+
+
+@pytest.mark.parametrize("arguments", OUTPUTS.values(), ids=OUTPUTS)
+def test_output_that_cannot_be_written_is_a_failure(run: Run, arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        result = run(*arguments, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert (result.returncode, result.stderr) == (1, "arrow-sidecar: No space left on device\n")
+
+
+@pytest.mark.parametrize("arguments", [*OUTPUTS.values(), ["doctor"]], ids=[*OUTPUTS, "doctor"])
+def test_a_reader_that_leaves_is_none(run: Run, arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        result = run(*arguments, capture_output=False, stdout=writing, stderr=subprocess.PIPE)
+    finally:
+        os.close(writing)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_command_without_standard_error(sidecar_command: list[str], tmp_path: Path) -> None:
+    """Where progress is drawn on a terminal."""
+    path = write(tmp_path / "people.csv")
+    command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *sidecar_command, "inspect", str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0
+    assert "3 rows x 2 columns" in result.stdout
+
+
+NAMED = {
+    "version": ('["--version"]', f"cities: arrow-sidecar {VERSION} (protocol {PROTOCOL_VERSION})", 0),
+    "serve": ('["serve"]', "`cities serve` is started by an app", 64),
+    "what to try": ('["serve"]', "To see whether it works here: cities doctor.", 64),
+}
+
+
+@pytest.mark.parametrize(("words", "line", "exit_code"), NAMED.values(), ids=NAMED)
+def test_an_executable_goes_by_its_own_name(words: str, line: str, exit_code: int) -> None:
+    """With standard input closed: it has no demo, which a frozen executable is without."""
+    imports = "from sidecar.start import main; from sidecar.version import Build"
+    script = f"{imports}; main({words}, build=Build('0' * 16, 'cities'))"
+    command = ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-P", "-c", script]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == exit_code
+    assert line in result.stdout + result.stderr
+    assert "demo" not in result.stderr

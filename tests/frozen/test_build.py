@@ -100,6 +100,10 @@ MISTAKES = {
     "no factory": (("--service", "cities"), "--service cities: write it as module:factory"),
     "no such module": (("--service", "no_such:make"), "there is no module 'no_such' here (looked for in "),
     "no such function": (("--service", "cities:no_such"), "cities has no function 'no_such'"),
+    "nothing to include": (("--include", "no_such"), "--include no_such: there is no module 'no_such' (looked for in "),
+    "no folder": (("--path", "no_such"), "no_such: there is no such folder"),
+    "a name that is a path": (("--name", "../victim"), "--name '../victim': write it with letters, digits, "),
+    "the build's own name": (("--service", "sidecar_build:make"), "sidecar_build is a module that the build makes"),
     "no such file": (("--data", "no_such.csv=."), "'no_such.csv=.' is not FILE=FOLDER with a FILE that is there"),
     "a file without a place": (("--data", "cities.csv"), "'cities.csv' is not FILE=FOLDER with a FILE that is there"),
     "a size that is none": (("--max-size", "much"), "'much' is not a size in megabytes, as 300M"),
@@ -115,6 +119,50 @@ def test_mistakes(bundle: Bundle, words: tuple[str, ...], said: str, tmp_path: P
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not [*tmp_path.glob("*/manifest.json")]
+
+
+UNSOUND = {
+    "a file is missing": ("open('no_such')", "importing unsound raised FileNotFoundError: "),
+    "a library is missing": ("import no_such", "unsound needs a module 'no_such', which is missing: install it, "),
+    "it ends the process": ("import os; os._exit(0)", "unsound: what is imported ends the process"),
+    "it leaves": ("import sys; sys.exit('go away')", "go away"),
+}
+
+
+@pytest.mark.parametrize(("line", "said"), UNSOUND.values(), ids=UNSOUND)
+def test_a_service_that_cannot_be_imported(bundle: Bundle, line: str, said: str, tmp_path: Path) -> None:
+    """Is found before anything is frozen."""
+    (tmp_path / "unsound.py").write_text(f"{line}\ndef make(): ...\n", encoding="utf-8")
+    done = build("--service", "unsound:make", "--output", str(tmp_path / "out"), cwd=tmp_path)
+    assert done.returncode == 70
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_nothing_is_replaced_but_a_bundle(bundle: Bundle, tmp_path: Path) -> None:
+    place = tmp_path / bundle.folder.name
+    place.mkdir()
+    (place / "notes.txt").write_text("mine", encoding="utf-8")
+    done = build("--output", str(tmp_path))
+    assert (done.returncode, done.stdout) == (70, "")
+    assert f"{place} is there and is no bundle" in done.stderr
+    assert [*place.iterdir()] == [place / "notes.txt"]
+
+
+@pytest.mark.parametrize("epoch", ["bad", "-1", ""])
+def test_a_time_that_is_none(bundle: Bundle, epoch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    done = build("--output", str(tmp_path))
+    assert done.returncode == 70
+    assert f"SOURCE_DATE_EPOCH={epoch}: write it in whole seconds" in done.stderr
+
+
+def test_an_output_that_is_a_file(bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = build("--output", str(tmp_path / "file"))
+    assert done.returncode == 70
+    assert "Traceback" not in done.stderr
+    assert str(tmp_path / "file") in done.stderr
 
 
 def test_without_a_tool_that_it_takes(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

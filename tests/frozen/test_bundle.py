@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from bundle.check import FORBIDDEN, MB, Budget
-from bundle.contents import extension_modules, modules
+from bundle.contents import file_modules, modules
 from bundle.exclusions import excluded
 from bundle.linkage import glibc, outside
 from bundle.targets import TARGETS, this_target
@@ -78,7 +78,7 @@ def test_nothing_is_linked_outside(bundle: Bundle) -> None:
 
 
 def test_no_module_that_stays_out(bundle: Bundle) -> None:
-    found = modules(bundle.executable) | extension_modules(bundle.folder)
+    found = modules(bundle.executable) | file_modules(bundle.folder)
     assert {"sidecar.app", "polars.sql", "pyarrow.lib", "_polars_runtime_32", "encodings.utf_8", "_decimal"} <= found
     out = excluded() - {"pyarrow.fs"}  # has a stand-in
     assert not {name for name in found if {name, name.partition(".")[0]} & (out | FORBIDDEN.keys())}

@@ -50,11 +50,13 @@ def with_numpy(bundle: Bundle) -> None:
 
 
 def with_openssl(bundle: Bundle) -> None:
-    (bundle.folder / "_internal" / "_ssl.cpython-311-x86_64-linux-gnu.so").touch()
+    (bundle.folder / "_internal" / "_ssl.so").touch()
 
 
-def without_licences(bundle: Bundle) -> None:
-    (bundle.folder / "THIRD_PARTY_LICENSES.txt").unlink()
+def with_tkinter(bundle: Bundle) -> None:
+    module = bundle.folder / "_internal" / "tkinter" / "__init__.py"
+    module.parent.mkdir()
+    module.touch()
 
 
 def without_a_library(bundle: Bundle) -> None:
@@ -62,8 +64,31 @@ def without_a_library(bundle: Bundle) -> None:
 
 
 def looking_elsewhere(bundle: Bundle) -> None:
-    path = next(path for path in elf_files(bundle.folder) if path.name.startswith("zlib."))
-    patch(copy(path), "--set-rpath", "/opt/python/lib")
+    patch(copy(zlib(bundle)), "--set-rpath", "/opt/python/lib")
+
+
+def looking_above(bundle: Bundle) -> None:
+    patch(copy(zlib(bundle)), "--set-rpath", "$ORIGIN/../../../../opt/evil")
+
+
+def looking_past_it(bundle: Bundle) -> None:
+    next((bundle.folder / "_internal").glob("libz.so*")).rename(bundle.folder / "_internal" / "pyarrow" / "libz.so.1")
+
+
+def zlib(bundle: Bundle) -> Path:
+    return next(path for path in elf_files(bundle.folder) if path.name.startswith("zlib."))
+
+
+def writable(bundle: Bundle) -> None:
+    copy(bundle.folder / "manifest.json").chmod(0o666)
+
+
+def with_the_rights_of_its_owner(bundle: Bundle) -> None:
+    copy(bundle.executable).chmod(0o4755)
+
+
+def unreadable(bundle: Bundle) -> None:
+    copy(zlib(bundle)).chmod(0)
 
 
 def copy(path: Path) -> Path:
@@ -80,9 +105,14 @@ SPOILT: dict[str, tuple[Callable[[Bundle], None], str]] = {
     "not executable": (not_executable, "arrow-sidecar: cannot be executed"),
     "a library that slows it down": (with_numpy, "it has the module numpy: pyarrow imports it where it is there"),
     "OpenSSL": (with_openssl, "it has the module _ssl: as _hashlib; a sidecar opens no socket"),
-    "no licences": (without_licences, "THIRD_PARTY_LICENSES.txt: is not there"),
+    "a module that is a plain file": (with_tkinter, "it has the module tkinter: "),
     "a library that is missing": (without_a_library, "is linked with libparquet.so.2600, which is not in the bundle"),
     "a place elsewhere": (looking_elsewhere, "looks for libraries in /opt/python/lib"),
+    "a place above": (looking_above, "looks for libraries in $ORIGIN/../../../../opt/evil"),
+    "a library where nobody looks": (looking_past_it, "libz.so.1, and does not look for it in _internal/pyarrow"),
+    "a file that all may write": (writable, "manifest.json: has mode 0666, not 0644"),
+    "setuid": (with_the_rights_of_its_owner, "arrow-sidecar: has mode 4755, not 0755"),
+    "a file that nobody may read": (unreadable, "has mode 0000, not 0644"),
 }
 
 
@@ -100,7 +130,7 @@ def test_what_is_wrong(spoilt: Bundle, spoil: Callable[[Bundle], None], line: st
 
 def test_all_that_is_wrong_is_said_at_once(spoilt: Bundle) -> None:
     with_numpy(spoilt)
-    without_licences(spoilt)
+    linked(spoilt)
     with pytest.raises(BuildFault) as raised:
         check(spoilt.folder, spoilt.executable, Budget(200 * MB, 10), set())
     assert len(str(raised.value).splitlines()) == 1 + 4

@@ -43,6 +43,7 @@ HOSTILE: dict[str, dict[str, str]] = {
     "places where nobody can write": dict.fromkeys(PLACES, "/proc"),
     "PYTHONHOME": {"PYTHONHOME": NOWHERE},
     "PYTHONHOME with fakes": {"PYTHONHOME": "FAKES"},
+    "PYTHONEXECUTABLE": {"PYTHONEXECUTABLE": "/bin/false"},
     "PYTHONPATH": {"PYTHONPATH": "FAKES"},
     "PYTHONPLATLIBDIR": {"PYTHONPLATLIBDIR": "FAKES"},
     "PYTHONSTARTUP": {"PYTHONSTARTUP": "FAKES/json.py", "PYTHONINSPECT": "1"},
@@ -137,3 +138,30 @@ def test_a_command_in_an_empty_environment(
     done = subprocess.run(command, cwd="/proc", check=False, **settings)
     assert (done.returncode, done.stderr) == (0, "")
     assert words in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["inspect", "FILE"], ["doctor"]], ids=lambda words: words[0])
+def test_a_command_starts_a_sidecar_of_its_own(bundle: Bundle, files: dict[str, Path], arguments: list[str]) -> None:
+    """Not the program that PYTHONEXECUTABLE names, which Python takes for itself."""
+    command = [*bundle.command, *(word.replace("FILE", str(files["parquet"])) for word in arguments)]
+    env = {**os.environ, "PYTHONEXECUTABLE": "/bin/false"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+CLOSED = {
+    "version": (["--version"], ">&-"),
+    "inspect": (["inspect", "FILE"], ">&-"),
+    "inspect, all closed": (["inspect", "FILE"], "<&- >&- 2>&-"),
+    "inspect without standard error": (["inspect", "FILE"], "2>&-"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "closing"), CLOSED.values(), ids=CLOSED)
+def test_a_command_whose_output_is_closed(
+    bundle: Bundle, files: dict[str, Path], arguments: list[str], closing: str
+) -> None:
+    words = [word.replace("FILE", str(files["parquet"])) for word in arguments]
+    command = ["sh", "-c", f'exec "$@" {closing}', "sh", *bundle.command, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -96,6 +96,15 @@ def test_an_editable_distribution_owns_its_folder(install: Install, tmp_path: Pa
     assert distributions.component_of(tmp_path / "another" / "module.py") is None
 
 
+def test_a_project_that_somebody_works_on_is_no_installed_one(tmp_path: Path) -> None:
+    """setuptools leaves its notes in the folder."""
+    info = tmp_path / "thing.egg-info"
+    info.mkdir()
+    (info / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n", encoding="utf-8")
+    (info / "SOURCES.txt").write_text("thing.py\n", encoding="utf-8")
+    assert Distributions([str(tmp_path)]).component_of(tmp_path / "thing.py") is None
+
+
 def test_one_that_was_installed_from_a_folder_does_not(install: Install, tmp_path: Path) -> None:
     origin = {"url": (tmp_path / "project").as_uri(), "dir_info": {}}
     site = install("thing", files={"INFO/direct_url.json": json.dumps(origin)})

@@ -65,6 +65,13 @@ def test_which_modules(tmp_path: Path) -> None:
     assert others == [("json", "json.py", "PYMODULE-2"), ("service", own, "PYMODULE")]
 
 
+def test_a_mark_of_the_byte_order(tmp_path: Path) -> None:
+    module = tmp_path / "msgspec.py"
+    module.write_text('"""Says something."""\nx = 1\n', encoding="utf-8-sig")
+    ((_, blank, _),) = lean([("msgspec", str(module), "PYMODULE")], tmp_path / "work")
+    assert Path(blank).read_text(encoding="utf-8") == '""""""\nx = 1\n'
+
+
 @pytest.mark.parametrize(
     ("module", "expected"),
     [("polars.series", True), ("email.message", True), ("sidecar", True), ("polars_extra", False), ("cities", False)],

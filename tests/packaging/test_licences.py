@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bundle.component import Component
-from bundle.licences import LicencesMissing, component_of, components, notice
+from bundle.licences import LicencesMissing, component_of, components, finders, notice
 
 import sidecar
 
@@ -49,6 +49,15 @@ def test_the_bootloader_is_of_pyinstaller() -> None:
     assert found is not None
     assert found.name == "pyinstaller"
     assert any("Bootloader Exception" in text for _, text in found.texts)
+
+
+def test_a_distribution_in_a_folder_of_the_developer_s(install: Install) -> None:
+    """As `pip install --target` puts it there."""
+    site = install("thing", "License-Expression: MIT\n", {"thing.py": "", "INFO/licenses/LICENSE": "terms"})
+    vendor = site.rename(site.with_name("vendor"))
+    assert component_of(vendor / "thing.py") is None
+    found = component_of(vendor / "thing.py", finders([str(vendor)]))
+    assert found == Component("thing", "1.0", "MIT", (("LICENSE", "terms"),))
 
 
 def test_a_file_of_nobody(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from sidecar import Sidecar, app
 from sidecar.protocol.errors import SidecarError
-from sidecar.protocol.methods import Context, Method
+from sidecar.protocol.methods import Context, Method, Methods
 from sidecar.wire.payload import Payload
 
 LONG_S = 3600
@@ -335,10 +335,11 @@ def crash(_params: Params, _context: Context) -> None:
     ctypes.string_at(0)
 
 
-def methods(*made_with: Any, real_methods: Callable[..., dict[str, Method]] = app.methods) -> Any:
+def methods(*made_with: Any, real_methods: Callable[..., Methods] = app.methods) -> Methods:
     """The real ones, and the odd ones beside them."""
     real = real_methods(*made_with)
-    return {**real, **ODD, "odd/load": held(real["load"], "load"), "odd/rows": held(real["tables/rows"], "rows")}
+    held_ones = {"odd/load": held(real["load"], "load"), "odd/rows": held(real["tables/rows"], "rows")}
+    return Methods({**real, **ODD, **held_ones})
 
 
 def make() -> Sidecar:

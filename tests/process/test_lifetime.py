@@ -306,8 +306,17 @@ def test_closed_descriptors_with_nowhere_to_say_it(sidecar_command: list[str], c
 
 @pytest.mark.parametrize(
     "options",
-    [["--no-such-option"], ["--max-header", "many"], ["--log-level", "loud"], ["stray"], ["--multiprocessing-fork"]],
-    ids=lambda options: options[0],
+    [
+        ["--no-such-option"],
+        ["--max-header", "many"],
+        ["--max-header", "0"],
+        ["--max-header", "9" * 4000 + "G"],
+        ["--host-pid", "9" * 23],
+        ["--log-level", "loud"],
+        ["stray"],
+        ["--multiprocessing-fork"],
+    ],
+    ids=lambda options: " ".join(options)[:40],
 )
 def test_bad_usage(spawn_raw: SpawnRaw, options: list[str]) -> None:
     host = spawn_raw(*options)

@@ -530,7 +530,7 @@ def test_an_opening_whose_time_is_over(streaming: StreamHost) -> None:
 
 
 def test_a_stream_whose_time_is_over(streaming: StreamHost) -> None:
-    record = streaming.open("s", "count", credit_bytes=0, timeout_s=0.05)
+    record = streaming.open("s", "count", credit_bytes=0, timeout_s=1)
     assert streaming.ended("s") == ["error"]
     assert record.error == "deadline_exceeded"
     assert streaming.closings(1) == ["s error"]

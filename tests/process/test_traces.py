@@ -15,7 +15,7 @@ import pytest
 from sidecar.client import Host, Sort
 from sidecar.testing import SpawnHost
 from tests.peers.all_work import TABLE, do_everything, write_files
-from tests.peers.raw import DEADLINE_S
+from tests.peers.raw import DEADLINE_S, RawHost
 from tests.peers.system_calls import CALLS, is_trace, strace, system_calls, without_its_start
 
 
@@ -175,6 +175,35 @@ def test_polars_does_not_spill(
     page = host.tables.rows("s", 0, 1, sort=[Sort("name"), Sort("value", descending=True)])
     assert page.table["name"].to_pylist() == ["name-0"]
     host.close()
+    assert watch.seen() == b""
+
+
+PROGRAM = """
+import polars as pl
+from typing import Protocol
+from sidecar import Sidecar
+
+class Sorts(Protocol):
+    def first(self, path: str) -> str: ...
+
+class Sorter:
+    def first(self, path: str) -> str:
+        parts = list(pl.scan_csv(path).collect_batches(maintain_order=True))
+        rows = pl.concat(parts).lazy().sort("name", "value", descending=[False, True], maintain_order=True)
+        return rows.collect()["name"][0]
+
+Sidecar().mount(Sorts, Sorter()).run()
+"""
+
+
+def test_polars_does_not_spill_in_a_program_that_imported_it_first(
+    large_csv: Path, spills: tuple[dict[str, str], CreationWatch]
+) -> None:
+    environment, watch = spills
+    with RawHost.spawn([sys.executable, "-P", "-c", PROGRAM], env=environment) as host:
+        host.hello()
+        answer = host.call(1, "services/call", {"method": "Sorts.first", "params": {"path": str(large_csv)}})
+        assert answer["result"] == {"value": "name-0"}
     assert watch.seen() == b""
 
 

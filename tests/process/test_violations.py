@@ -113,9 +113,9 @@ def test_input_that_ends_inside_a_frame(spawn_raw: SpawnRaw, cut: int) -> None:
 
 
 def test_the_limits_are_options(spawn_raw: SpawnRaw) -> None:
-    host = spawn_raw("--max-header", "1k", "--max-payload", "2k")
+    host = spawn_raw("--max-header", "4k", "--max-payload", "2k")
     limits = host.hello()["limits"]
-    assert (limits["max_header_bytes"], limits["max_payload_bytes"]) == (1024, 2048)
+    assert (limits["max_header_bytes"], limits["max_payload_bytes"]) == (4096, 2048)
     assert "result" in host.call(1, "ping", {"data": blob(2048)})
     sent = request(2, "ping", {"data": blob(2049)})
     host.send(sent)

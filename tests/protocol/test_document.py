@@ -26,7 +26,7 @@ from sidecar.protocol.messages import BadMessage, Request, parse
 from sidecar.protocol.methods import HostInfo, HostLimits, TokenKey, convert
 from sidecar.protocol.streams import CREDIT_BYTES, INPUT_CREDIT_BYTES, MAX_STREAM_ID, StreamInfo
 from sidecar.runtime import context as call_context
-from sidecar.runtime import stopping, streams
+from sidecar.runtime import exit_codes, stopping, streams
 from sidecar.runtime.context import CallRuntime, RequestContext
 from sidecar.services import lazy, sessions
 from sidecar.services.load import formats, load
@@ -320,7 +320,7 @@ def test_a_real_process_ends_a_bad_line_as_the_document_says(sidecar_command: li
         "log": names("`log`"),
         "protocol_error": names("`protocol_error`"),
     }
-    assert done.returncode == stopping.EXIT_PROTOCOL
+    assert done.returncode == exit_codes.EXIT_PROTOCOL
 
 
 def test_every_notification_has_a_table() -> None:
@@ -408,8 +408,8 @@ def test_the_kinds_that_any_method_may_have_are_kinds() -> None:
 
 def test_every_exit_code_stands_with_its_name() -> None:
     documented = {code(row["name"]): int(row["exit code"]) for row in TABLES["exit code"]}
-    assert documented == {name: value for name, value in vars(stopping).items() if name.startswith("EXIT_")}
-    assert cli.EXIT_USAGE == stopping.EXIT_USAGE
+    assert documented == {name: value for name, value in vars(exit_codes).items() if name.startswith("EXIT_")}
+    assert cli.EXIT_USAGE == exit_codes.EXIT_USAGE
 
 
 def test_reasons_to_stop_name_exit_codes_that_there_are() -> None:

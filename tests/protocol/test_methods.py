@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Event
 from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
@@ -22,6 +22,8 @@ from sidecar.protocol.methods import (
 )
 from sidecar.version import PROTOCOL_MAJOR, PROTOCOL_VERSION
 from sidecar.wire.payload import Payload
+
+WAIT_S = 30
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True):
@@ -194,30 +196,48 @@ def test_a_group_is_made_when_one_of_it_is_asked_for() -> None:
         methods["rows"]  # one group needs another
         return {"open": named("open")}
 
-    methods = Methods({"ping": named("ping")}, {tables: ("rows", "sql"), streams: ("open",)})
+    methods = Methods({"ping": named("ping")}, (("rows", "sql"), tables), (("open",), streams))
     assert sorted(methods) == ["open", "ping", "rows", "sql"]
     assert len(methods) == 4
     assert (answer(methods, "ping"), methods.get("nope"), made) == ("ping", None, [])
+    assert [name for name in (*methods, "nope") if methods.is_unmade(name)] == ["rows", "sql", "open"]
     assert (answer(methods, "open"), made) == ("open", ["streams", "tables"])
     assert (answer(methods, "sql"), answer(methods, "rows"), made) == ("sql", "rows", ["streams", "tables"])
+    assert not any(map(methods.is_unmade, methods))
+
+
+class Names(dict[str, Method]):
+    """Tells when a name is looked for that is not there; `twice` is set at the second time."""
+
+    def __init__(self) -> None:
+        self.misses = 0
+        self.twice = Event()
+
+    def __contains__(self, name: object) -> bool:
+        found = super().__contains__(name)
+        self.misses += not found
+        if self.misses == MISSES_OF_THE_FIRST + 1:
+            self.twice.set()
+        return found
+
+
+MISSES_OF_THE_FIRST = 2
+"""Before the lock is asked for, and under it."""
 
 
 def test_a_group_is_made_once_however_many_ask() -> None:
-    everybody = Barrier(8)
-    made: list[int] = []
+    """While it is made, another thread has looked for a method, and has not found it."""
+    names, made = Names(), []
 
     def make() -> dict[str, Method]:
         made.append(1)
+        assert names.twice.wait(WAIT_S)
         return {"rows": named("rows")}
 
-    methods = Methods({}, {make: ("rows",)})
-
-    def ask() -> Method:
-        everybody.wait()
-        return methods["rows"]
-
-    with ThreadPoolExecutor(8) as pool:
-        found = [future.result() for future in [pool.submit(ask) for _ in range(8)]]
+    methods = Methods({}, (("rows",), make))
+    methods._there = names
+    with ThreadPoolExecutor(2) as pool:
+        found = [future.result() for future in [pool.submit(methods.__getitem__, "rows") for _ in range(2)]]
     assert len({id(method) for method in found}) == len(made) == 1
 
 
@@ -230,7 +250,7 @@ def test_a_group_that_cannot_be_made_is_tried_again() -> None:
             raise faults.pop()
         return {"rows": named("rows")}
 
-    methods = Methods({}, {make: ("rows",)})
+    methods = Methods({}, (("rows",), make))
     with pytest.raises(MemoryError):
         methods["rows"]
     assert answer(methods, "rows") == "rows"

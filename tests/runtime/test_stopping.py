@@ -8,7 +8,8 @@ from threading import Event
 
 import pytest
 
-from sidecar.runtime.stopping import EXIT_DEADLINE, EXIT_OK, EXIT_PROTOCOL, Stop, Stopper
+from sidecar.runtime.exit_codes import EXIT_DEADLINE, EXIT_OK, EXIT_PROTOCOL
+from sidecar.runtime.stopping import Stop, Stopper
 
 DEADLINE_S = 20.0
 
