@@ -30,7 +30,8 @@ def serve(settings: Mapping[str, Any], mounted: Sidecar | None = None, build: Bu
         _refuse(
             f"{fault}.\n"
             f"`{build.name} serve` is started by an app, which speaks to it through pipes (see PROTOCOL.md).\n"
-            f"To look at a file, run: {build.name} inspect FILE. {_trial(build)}."
+            f"To look at a file, run: {build.name} inspect FILE. "
+            f"To see whether it works here: {build.name} doctor."
         )
     phases.passed(phases.WIRE)
     platform.settle_signals()
@@ -42,13 +43,6 @@ def serve(settings: Mapping[str, Any], mounted: Sidecar | None = None, build: Bu
         from .runtime.exit_codes import EXIT_INTERNAL
 
         _refuse(f"the installation is incomplete ({fault}): run `{build.name} doctor`", EXIT_INTERNAL)
-
-
-def _trial(build: Build) -> str:
-    """Which command shows it: a frozen executable has no demo."""
-    if build.id == Build().id:
-        return f"To see it work: {build.name} demo"
-    return f"To see whether it works here: {build.name} doctor"
 
 
 def _digest(mounted: Sidecar | None) -> str:
