@@ -110,7 +110,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--max-size", type=_megabytes, metavar="SIZE", help="of the folder (225M; with modules of yours 300M)"
     )
-    parser.add_argument("--max-files", type=int, metavar="N", help="in the folder (60; with modules of yours 100)")
+    parser.add_argument("--max-files", type=int, metavar="N", help="in the folder (60; with modules of yours 150)")
     parser.add_argument("--no-archive", dest="archive", action="store_false", help="the folder alone")
     return parser.parse_args()
 

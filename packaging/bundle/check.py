@@ -32,7 +32,7 @@ class Budget(NamedTuple):
     max_files: int = 60
 
 
-WITH_SERVICES = Budget(300 * MB, 100)
+WITH_SERVICES = Budget(300 * MB, 150)
 
 
 def check(folder: Path, executable: Path, budget: Budget, let_in: set[str]) -> None:

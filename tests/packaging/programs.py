@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-PLAYED = """#!{python}
+PLAYED = """\
 import json, sys
 from pathlib import Path
 arguments = sys.argv[1:]
@@ -28,8 +29,10 @@ class StandIns(NamedTuple):
         """A program of that name. `body` is Python; it has `arguments`."""
         self.folder.mkdir(exist_ok=True)
         calls = str(self.folder / "calls")
+        script = self.folder / f"{name}.py"
+        script.write_text(PLAYED.format(calls=calls, name=name, body=body))
         program = self.folder / name
-        program.write_text(PLAYED.format(python=sys.executable, calls=calls, name=name, body=body))
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(script))} "$@"\n')
         program.chmod(0o755)
 
     def calls(self, name: str) -> list[list[str]]:
