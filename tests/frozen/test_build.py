@@ -68,7 +68,7 @@ def test_a_service_of_one_s_own(cities: Path, tmp_path: Path, monkeypatch: pytes
         (service,) = host.describe()
         assert service.doc == "Finds cities."
         found = host.request("services/call", {"method": "Cities.nearest", "params": {"latitude": 60, "longitude": 11}})
-        assert [city["name"] for city in found.result()["result"]] == ["Oslo", "Bergen", "Bonn"]
+        assert [city["name"] for city in found.result()["value"]] == ["Oslo", "Bergen", "Bonn"]
         host.load(path=ROOT / "sidecar" / "commands" / "data" / "flights.parquet", session="flights")
         assert host.tables.rows("flights", 0, 1).total == 27_004
 
