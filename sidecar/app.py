@@ -96,7 +96,7 @@ def _import_core(is_fresh: bool) -> None:
     if not is_fresh:
         gc.collect()
     gc.disable()
-    try:
+    try:  # the names are not used: `methods` and `run` find the modules imported
         from .runtime import server, wire_log  # noqa: F401
         from .services import process, sessions  # noqa: F401
         from .services.load import incoming, load  # noqa: F401

@@ -589,9 +589,16 @@ def test_a_pause_lets_a_turn_that_waits_for_credit_end_on_debt(bench: Bench) -> 
 
 
 def test_a_pause_waits_for_what_was_put_out(bench: Bench) -> None:
-    stream = bench.open(Turns(emit_one), credit_bytes=1)
-    begun = Event()
+    emitted, begun = Event(), Event()
     ends: list[int] = []
+
+    def emit(_input: Any, output: Output) -> bool:
+        output.emit([PIECE])
+        emitted.set()
+        return False
+
+    stream = bench.open(Turns(emit), credit_bytes=1)
+    assert emitted.wait(DEADLINE_S)  # a pause that came before the turn would find nothing put out
 
     def pause() -> None:
         begun.set()
